@@ -1,0 +1,1 @@
+"""What the provider knows about Azure Batch, as pure functions: no Airflow, no SDK, no clock, no I/O."""

@@ -1,0 +1,127 @@
+"""
+One flow, two drivers.
+
+Everything that talks to the service is written once, as a generator that yields *effects* (a request, a
+pause, a line to log) and receives their results. A worker drives it with :func:`drive`, a trigger with
+:func:`drive_async`; the flow cannot tell which. An error of an effect is thrown into the flow at the
+``yield``, so a flow catches a service error with a plain ``try``.
+
+Example::
+
+    def job_state(batch_job_id: str) -> Flow[str]:
+        answer = yield requests.get_job(batch_job_id, select=("state",))
+        return str(answer.json["state"])
+
+    state = drive(job_state("j1"), perform=client.send)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias, TypeVar
+
+from airflow_provider_batch.domain.requests import Request
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Pause the flow; its result is None."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Now:
+    """Ask for the time; its result is an aware ``datetime`` in UTC. Flows never read a clock themselves."""
+
+
+@dataclass(frozen=True)
+class Log:
+    """
+    Write one event to the Airflow task log; its result is None.
+
+    :param text: one or several lines; several stay one event, which is much cheaper in a triggerer.
+    :param level: a level name of :mod:`logging`.
+    """
+
+    text: str
+    level: str = "INFO"
+
+
+@dataclass(frozen=True)
+class Save:
+    """Keep ``state`` (JSON) for a later run of the same try; its result is None."""
+
+    state: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Random:
+    """Ask for a number in [0, 1); for jitter, so that a test decides it."""
+
+
+Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+__all__ = ["Effect", "Flow", "Log", "Now", "Random", "Save", "Sleep", "drive", "drive_async", "utc"]
+
+
+def drive(flow: Flow[T], perform: Callable[[Effect], Any]) -> T:
+    """
+    Run a flow to its end on this thread.
+
+    :param flow: the generator; not started yet.
+    :param perform: does one effect and returns its result; what it raises is raised in the flow.
+    :return: what the flow returns.
+    """
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the flow, which raises what it cannot use
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        flow.close()
+
+
+async def drive_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
+    """
+    Run a flow to its end in an event loop; a cancellation closes the flow and passes through.
+
+    :param flow: the generator; not started yet.
+    :param perform: does one effect and returns its result; what it raises is raised in the flow.
+    :return: what the flow returns.
+    """
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = await perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the flow, which raises what it cannot use
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        flow.close()
+
+
+def utc(text: str) -> datetime:
+    """
+    Read a time of the service, which has up to seven fraction digits.
+
+    :param text: for example ``2022-09-06T23:44:11.5153711Z``.
+    :return: the aware time; the seventh digit is dropped.
+    """
+    head, _, fraction = text.rstrip("Z").partition(".")
+    return datetime.fromisoformat(f"{head}.{(fraction + '000000')[:6]}+00:00")
