@@ -1,0 +1,192 @@
+"""
+The part of Airflow's public REST API that the demo and the system tests need, for Airflow 2.11 (v1) and 3.x (v2).
+
+What it reads is what the web UI shows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+_FINISHED = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
+
+
+@dataclass(frozen=True)
+class TaskInstance:
+    """
+    One row of the grid: a task, or one index of a mapped task.
+
+    :param map_index: -1 for an unmapped task.
+    :param state: None while Airflow has not looked at it.
+    :param try_number: 0 before the first try.
+    """
+
+    task_id: str
+    map_index: int
+    state: str | None
+    try_number: int
+
+    @property
+    def name(self) -> str:
+        """The task id, with the index of a mapped task: ``count[2]``."""
+        return self.task_id if self.map_index < 0 else f"{self.task_id}[{self.map_index}]"
+
+    @property
+    def finished(self) -> bool:
+        """Whether this try has ended for good."""
+        return self.state in _FINISHED
+
+
+class AirflowRest:
+    """
+    Client of one Airflow.
+
+    Any error answer raises :class:`httpx.HTTPStatusError`; reads may be repeated at will.
+
+    :param url: address of the UI, without a trailing slash.
+    :param username: login, also of the UI.
+    :param password: its password.
+    :param major: Airflow's major version, 2 or 3.
+    """
+
+    def __init__(self, url: str, username: str, password: str, major: int) -> None:
+        self._major = major
+        self._login = {"username": username, "password": password}
+        basic = httpx.BasicAuth(username, password) if major < 3 else None
+        # trust_env=False: a proxy of this machine has nothing to do with loopback.
+        self._http = httpx.Client(base_url=url, auth=basic, timeout=30, trust_env=False)
+        self._api = "/api/v1" if major < 3 else "/api/v2"
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        if self._major >= 3 and "Authorization" not in self._http.headers:
+            answer = self._http.post("/auth/token", json=self._login).raise_for_status()
+            self._http.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        return self._http.request(method, self._api + path, **options).raise_for_status()
+
+    def healthy(self) -> bool:
+        """Whether every component says so; False also while nothing listens yet."""
+        path = "/api/v2/monitor/health" if self._major >= 3 else "/api/v1/health"
+        components = ["metadatabase", "scheduler", "triggerer"] + ["dag_processor"] * (self._major >= 3)
+        try:
+            answer = self._http.get(path)
+        except httpx.TransportError:
+            return False
+        if answer.status_code != httpx.codes.OK:
+            return False
+        health = answer.json()
+        return all((health.get(name) or {}).get("status") == "healthy" for name in components)
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Whether the DAG's file has been parsed."""
+        try:
+            self._call("GET", f"/dags/{dag_id}")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return False
+            raise
+        return True
+
+    def import_errors(self) -> Sequence[Mapping[str, Any]]:
+        """DAG files that could not be parsed: ``filename`` and ``stack_trace``."""
+        found: list[Mapping[str, Any]] = self._call("GET", "/importErrors").json()["import_errors"]
+        return found
+
+    def unpause(self, dag_id: str) -> None:
+        """Let the DAG run."""
+        self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+        """
+        Start a run; each call starts another.
+
+        :return: its run id.
+        """
+        body: dict[str, Any] = {"conf": dict(conf)}
+        if self._major >= 3:
+            body["logical_date"] = None
+        return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body).json()["dag_run_id"])
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """State of a run: ``queued``, ``running``, ``success`` or ``failed``."""
+        return str(self._call("GET", self._run(dag_id, run_id)).json()["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
+        """All task instances of a run, mapped ones by index."""
+        answer = self._call("GET", f"{self._run(dag_id, run_id)}/taskInstances", params={"limit": 1000})
+        return [
+            TaskInstance(row["task_id"], row["map_index"], row["state"], row["try_number"] or 0)
+            for row in answer.json()["task_instances"]
+        ]
+
+    def clear(self, dag_id: str, run_id: str, task_ids: Sequence[str], *, only_failed: bool = False) -> None:
+        """Let tasks run again, with all that comes after them."""
+        body = {
+            "dry_run": False,
+            "dag_run_id": run_id,
+            "task_ids": list(task_ids),
+            "only_failed": only_failed,
+            "include_downstream": True,
+            "reset_dag_runs": True,
+        }
+        self._call("POST", f"/dags/{dag_id}/clearTaskInstances", json=body)
+
+    def set_state(self, dag_id: str, run_id: str, task: TaskInstance, state: str) -> None:
+        """Mark a task instance as a person does in the UI: ``success`` or ``failed``."""
+        path = self._task(dag_id, run_id, task.task_id)
+        if task.map_index >= 0:
+            path += f"/{task.map_index}"
+        body: dict[str, Any] = {"new_state": state}
+        if self._major < 3:
+            body["dry_run"] = False
+        self._call("PATCH", path, json=body)
+
+    def xcom(self, dag_id: str, run_id: str, task: TaskInstance, key: str = "return_value") -> Any:
+        """One XCom of a task instance, as the object that was pushed."""
+        path = f"{self._task(dag_id, run_id, task.task_id)}/xcomEntries/{quote(key)}"
+        params: dict[str, Any] = {"map_index": task.map_index, "stringify": "false"}
+        return self._call("GET", path, params=params).json()["value"]
+
+    def log_page(
+        self, dag_id: str, run_id: str, task: TaskInstance, token: str | None = None
+    ) -> tuple[list[str], str | None]:
+        """
+        Read the log of a task instance's current try.
+
+        :param token: continuation of an earlier page; None reads from the start.
+        :return: lines without Airflow's own note on where it found them, and the token that continues
+            after them; None when Airflow offers no continuation.
+        """
+        path = f"{self._task(dag_id, run_id, task.task_id)}/logs/{task.try_number}"
+        params: dict[str, Any] = {"map_index": task.map_index}
+        if self._major < 3:
+            # Its JSON form is a Python literal cut at character positions; the text form is whole.
+            answer = self._call("GET", path, params=params, headers={"Accept": "text/plain"})
+            return [line for line in answer.text.splitlines() if not line.startswith("***")], None
+        if token:
+            params["token"] = token
+        page = self._call("GET", path, params=params, headers={"Accept": "application/json"}).json()
+        return _events(page["content"]), page.get("continuation_token")
+
+    @staticmethod
+    def _run(dag_id: str, run_id: str) -> str:
+        return f"/dags/{quote(dag_id, safe='')}/dagRuns/{quote(run_id, safe='')}"
+
+    def _task(self, dag_id: str, run_id: str, task_id: str) -> str:
+        return f"{self._run(dag_id, run_id)}/taskInstances/{quote(task_id, safe='')}"
+
+
+def _events(content: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Lines of a page of structured log, without the group of sources that opens the first page."""
+    events = [str(entry["event"]) for entry in content]
+    if events and events[0].startswith("::group::Log message source"):
+        events = events[events.index("::endgroup::") + 1 :]
+    return [line for event in events for line in event.splitlines()]
