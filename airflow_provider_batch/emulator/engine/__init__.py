@@ -1,0 +1,1 @@
+"""Joins the machine, the clock, the processes and the files behind one lock."""

@@ -1,0 +1,425 @@
+"""
+What the service answers when it refuses: one function for each error, each call a fresh instance.
+
+A :class:`ServiceError` is a caller's mistake, or a state that forbids the request; it goes to the caller as
+the service's error body. A bug of the emulator is never a ServiceError.
+
+Source: reference of the service, section 7 (Batch status and error codes; texts of recordings where there are
+any).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+CONDITION_NOT_MET = "The condition specified using HTTP conditional header(s) is not met."
+
+
+class ServiceError(Exception):
+    """
+    A refusal.
+
+    :param code: the service's code, for example ``PoolNotFound``.
+    :param status: HTTP status.
+    :param message: text without request id and time, which the wire adds.
+    :param values: key and value pairs of the error body.
+    """
+
+    def __init__(self, code: str, status: int, message: str, values: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(f"{code} (HTTP {status}): {message}")
+        self.code = code
+        self.status = status
+        self.message = message
+        self.values = tuple(values)
+
+
+# --- the request ------------------------------------------------------------------------------------
+
+
+def _property(code: str, message: str, name: str, value: str | None, reason: str | None) -> ServiceError:
+    values = [("PropertyName", name)]
+    if value is not None:
+        values.append(("PropertyValue", value))
+    if reason is not None:
+        values.append(("Reason", reason))
+    return ServiceError(code, 400, message, values)
+
+
+def invalid_property_value(name: str, value: str | None = None, reason: str | None = None) -> ServiceError:
+    """A property of the body has a value that is not allowed."""
+    return _property(
+        "InvalidPropertyValue",
+        "The value provided for one of the properties in the request body is invalid.",
+        name,
+        value,
+        reason,
+    )
+
+
+def missing_required_property(name: str) -> ServiceError:
+    """A property of the body is absent."""
+    return _property(
+        "MissingRequiredProperty",
+        "A required property was not specified in the request body.",
+        name,
+        None,
+        None,
+    )
+
+
+def unsupported_property(name: str | None = None, reason: str | None = None) -> ServiceError:
+    """A property of the body does not belong there."""
+    message = "One of the properties specified in the request body is not supported."
+    if name is None:
+        return ServiceError("UnsupportedProperty", 400, message)
+    return _property("UnsupportedProperty", message, name, None, reason)
+
+
+def invalid_request_body(reason: str | None = None) -> ServiceError:
+    """The body is no JSON object of the wanted form."""
+    values = () if reason is None else (("Reason", reason),)
+    return ServiceError(
+        "InvalidRequestBody", 400, "The specified Request Body is not syntactically valid.", values
+    )
+
+
+def request_body_too_large() -> ServiceError:
+    """The body has more bytes, or more elements, than the service takes."""
+    return ServiceError(
+        "RequestBodyTooLarge", 413, "The size of the request body exceeds the maximum size permitted."
+    )
+
+
+def missing_required_query_parameter(name: str) -> ServiceError:
+    """A query parameter is absent."""
+    return ServiceError(
+        "MissingRequiredQueryParameter",
+        400,
+        "A query parameter that's mandatory for this request is not specified.",
+        (("QueryParameterName", name),),
+    )
+
+
+def invalid_query_parameter_value(name: str, value: str, reason: str | None = None) -> ServiceError:
+    """A query parameter has a value that is not allowed."""
+    values = [("QueryParameterName", name), ("QueryParameterValue", value)]
+    if reason is not None:
+        values.append(("Reason", reason))
+    return ServiceError(
+        "InvalidQueryParameterValue",
+        400,
+        "Value for one of the query parameters specified in the request URI is invalid.",
+        values,
+    )
+
+
+def unsupported_query_parameter(name: str) -> ServiceError:
+    """A query parameter does not belong there."""
+    return ServiceError(
+        "UnsupportedQueryParameter",
+        400,
+        "One of the query parameters specified in the request URI is not supported.",
+        (("QueryParameterName", name),),
+    )
+
+
+def unsupported_request_version(version: str) -> ServiceError:
+    """The api-version is not known."""
+    return ServiceError(
+        "UnsupportedRequestVersion",
+        400,
+        "The specified api version in the request is not supported.",
+        (("QueryParameterName", "api-version"), ("QueryParameterValue", version)),
+    )
+
+
+def missing_required_header(name: str) -> ServiceError:
+    """A header is absent."""
+    return ServiceError(
+        "MissingRequiredHeader",
+        400,
+        "An HTTP header that's mandatory for this request is not specified.",
+        (("HeaderName", name),),
+    )
+
+
+def invalid_header_value(name: str, value: str) -> ServiceError:
+    """A header has a value that is not allowed."""
+    return ServiceError(
+        "InvalidHeaderValue",
+        400,
+        "The value provided for one of the HTTP headers was not in the correct format.",
+        (("HeaderName", name), ("HeaderValue", value)),
+    )
+
+
+def missing_content_length_header() -> ServiceError:
+    """A body without its length."""
+    return ServiceError("MissingContentLengthHeader", 411, "The Content-Length header was not specified.")
+
+
+def invalid_uri() -> ServiceError:
+    """The path names no resource of the service."""
+    return ServiceError("InvalidUri", 400, "The requested URI does not represent any resource on the server.")
+
+
+def resource_not_found() -> ServiceError:
+    """There is nothing at the path."""
+    return ServiceError("ResourceNotFound", 404, "The specified resource does not exist.")
+
+
+def unsupported_http_verb(verb: str) -> ServiceError:
+    """The resource does not know the verb."""
+    return ServiceError(
+        "UnsupportedHttpVerb",
+        405,
+        "The resource doesn't support the specified HTTP verb.",
+        (("HttpVerb", verb),),
+    )
+
+
+def authentication_failed(detail: str, status: int = 403) -> ServiceError:
+    """The signature, the time or the token is wrong."""
+    return ServiceError(
+        "AuthenticationFailed",
+        status,
+        "Server failed to authenticate the request. Make sure the value of Authorization header is formed"
+        " correctly including the signature.",
+        (("AuthenticationErrorDetail", detail),),
+    )
+
+
+def invalid_authentication_info(detail: str) -> ServiceError:
+    """The Authorization header cannot be read."""
+    return ServiceError(
+        "InvalidAuthenticationInfo",
+        400,
+        "The authentication information was not provided in the correct format.",
+        (("AuthenticationErrorDetail", detail),),
+    )
+
+
+def condition_not_met(*, reading: bool = False) -> ServiceError:
+    """A conditional header does not hold: 304 for reads, 412 for writes."""
+    return ServiceError("ConditionNotMet", 304 if reading else 412, CONDITION_NOT_MET)
+
+
+def invalid_range() -> ServiceError:
+    """The wanted bytes lie outside the file."""
+    return ServiceError(
+        "InvalidRange", 416, "The range specified is invalid for the current size of the file."
+    )
+
+
+def not_implemented(what: str) -> ServiceError:
+    """Something that Azure has and this emulator has not."""
+    return ServiceError(
+        "NotImplemented", 501, f"{what}: valid in Azure, not implemented here.", (("Feature", what),)
+    )
+
+
+def internal_error() -> ServiceError:
+    """A bug of the emulator, in the service's words."""
+    return ServiceError(
+        "InternalError", 500, "Server encountered an internal error. Please try again after some time."
+    )
+
+
+def server_busy() -> ServiceError:
+    """Too much at once; the wire adds Retry-After."""
+    return ServiceError(
+        "ServerBusy", 503, "The server is currently unable to receive requests. Please retry."
+    )
+
+
+def too_many_requests() -> ServiceError:
+    """Too many requests; the wire adds Retry-After."""
+    return ServiceError("TooManyRequests", 429, "Too many requests were received. Please retry.")
+
+
+def forbidden(reason: str) -> ServiceError:
+    """The caller is known and may not do that."""
+    return ServiceError("Forbidden", 403, "Access is Forbidden", (("Reason", reason),))
+
+
+# --- pools and nodes --------------------------------------------------------------------------------
+
+
+def pool_not_found() -> ServiceError:
+    """There is no such pool."""
+    return ServiceError("PoolNotFound", 404, "The specified pool does not exist.")
+
+
+def pool_exists() -> ServiceError:
+    """A pool of that id exists."""
+    return ServiceError("PoolExists", 409, "The specified pool already exists.")
+
+
+def pool_being_deleted() -> ServiceError:
+    """The pool is going away."""
+    return ServiceError(
+        "PoolBeingDeleted", 409, "The specified pool has been marked for deletion and is being reclaimed."
+    )
+
+
+def pool_being_resized() -> ServiceError:
+    """The pool is not steady."""
+    return ServiceError("PoolBeingResized", 409, "The specified pool is being resized")
+
+
+def pool_quota_reached() -> ServiceError:
+    """The account has as many pools as it may."""
+    return ServiceError("PoolQuotaReached", 409, "The pool quota for the account has been reached.")
+
+
+def operation_not_valid_on_pool(reason: str) -> ServiceError:
+    """The pool is of a kind that does not know the operation."""
+    return ServiceError(
+        "OperationNotValidOnPool",
+        409,
+        "The specified operation is not valid on the pool.",
+        (("Reason", reason),),
+    )
+
+
+def node_not_found() -> ServiceError:
+    """There is no such node."""
+    return ServiceError("NodeNotFound", 404, "The specified node does not exist.")
+
+
+def operation_not_valid_on_node(reason: str) -> ServiceError:
+    """The node is of a kind that does not know the operation."""
+    return ServiceError(
+        "OperationNotValidOnNode",
+        409,
+        "The specified operation is not valid on the node.",
+        (("Reason", reason),),
+    )
+
+
+# --- jobs -------------------------------------------------------------------------------------------
+
+
+def job_not_found() -> ServiceError:
+    """There is no such job."""
+    return ServiceError("JobNotFound", 404, "The specified job does not exist.")
+
+
+def job_exists() -> ServiceError:
+    """A job of that id exists."""
+    return ServiceError("JobExists", 409, "The specified job already exists.")
+
+
+def job_completed() -> ServiceError:
+    """The job has ended."""
+    return ServiceError("JobCompleted", 409, "The specified job is already in a completed state.")
+
+
+def job_being_terminated() -> ServiceError:
+    """The job is ending."""
+    return ServiceError("JobBeingTerminated", 409, "The specified job is being terminated.")
+
+
+def job_being_deleted() -> ServiceError:
+    """The job is going away."""
+    return ServiceError(
+        "JobBeingDeleted",
+        409,
+        "The specified job has been marked for deletion and is being garbage collected.",
+    )
+
+
+def job_disabled() -> ServiceError:
+    """The job is disabled."""
+    return ServiceError("JobDisabled", 409, "The specified job is disabled.")
+
+
+def job_not_active() -> ServiceError:
+    """The job is in another state than active."""
+    return ServiceError("JobNotActive", 409, "The specified job is not in active state.")
+
+
+def active_job_and_schedule_quota_reached() -> ServiceError:
+    """The account has as many jobs that are not completed as it may."""
+    return ServiceError(
+        "ActiveJobAndScheduleQuotaReached",
+        409,
+        "The active job and job schedule quota for the account has been reached.",
+    )
+
+
+def operation_invalid_for_current_state() -> ServiceError:
+    """The resource's state forbids the operation."""
+    return ServiceError(
+        "OperationInvalidForCurrentState",
+        409,
+        "The specified operation is not valid for the current state of the resource.",
+    )
+
+
+def job_preparation_task_or_release_task_not_specified() -> ServiceError:
+    """The job has neither of these tasks."""
+    return ServiceError(
+        "JobPreparationTaskOrReleaseTaskNotSpecified",
+        409,
+        "The specified job does not have either job preparation task or job release task.",
+    )
+
+
+# --- tasks and files --------------------------------------------------------------------------------
+
+
+def task_not_found() -> ServiceError:
+    """There is no such task."""
+    return ServiceError("TaskNotFound", 404, "The specified task does not exist.")
+
+
+def task_exists() -> ServiceError:
+    """A task of that id exists in the job."""
+    return ServiceError("TaskExists", 409, "The specified task already exists.")
+
+
+def task_completed() -> ServiceError:
+    """The task has ended."""
+    return ServiceError("TaskCompleted", 409, "The specified task is already in a completed state.")
+
+
+def task_not_completed() -> ServiceError:
+    """The task has not ended."""
+    return ServiceError("TaskNotCompleted", 409, "The specified task is not in a completed state.")
+
+
+def task_succeeded() -> ServiceError:
+    """The task has ended well."""
+    return ServiceError("TaskSucceeded", 409, "The specified task has already succeeded.")
+
+
+def task_dependencies_not_specified_on_job() -> ServiceError:
+    """The job does not use dependencies; the code that the documentation names."""
+    return ServiceError(
+        "TaskDependenciesNotSpecifiedOnJob",
+        400,
+        "The specified job does not use task dependencies.",
+    )
+
+
+def task_dependency_list_too_long() -> ServiceError:
+    """The parents' ids have too many characters."""
+    return ServiceError(
+        "TaskDependencyListTooLong", 400, "The list of task ids that the task depends on is too long."
+    )
+
+
+def task_files_unavailable() -> ServiceError:
+    """The task never ran, or its node is gone."""
+    return ServiceError("TaskFilesUnavailable", 409, "The files of the specified task are unavailable.")
+
+
+def task_files_cleaned_up() -> ServiceError:
+    """The task's retention time is over."""
+    return ServiceError("TaskFilesCleanedup", 409, "The files of the specified task are cleaned up.")
+
+
+def file_not_found() -> ServiceError:
+    """There is no such file, or the path leads out of the directory."""
+    return ServiceError("FileNotFound", 404, "The specified file does not exist.")

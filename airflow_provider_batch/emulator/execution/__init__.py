@@ -1,0 +1,1 @@
+"""Runs the command lines: directories, environment, resource files, processes and their end."""

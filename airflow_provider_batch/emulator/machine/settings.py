@@ -1,0 +1,47 @@
+"""
+What can be set about the machine: speeds, quotas, and answers to open questions about the service.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class UndeclaredDependencies(str, Enum):
+    """How a task with dependencies is refused by a job without ``usesTaskDependencies``."""
+
+    #: what users report
+    UNSUPPORTED_PROPERTY = "UnsupportedProperty"
+    #: what the documentation says
+    NOT_SPECIFIED_ON_JOB = "TaskDependenciesNotSpecifiedOnJob"
+
+
+@dataclass(frozen=True)
+class MachineSettings:
+    """
+    Settings of the machine.
+
+    :param node_start_seconds: from the request until a node is up and begins its start task: a third until
+        the pool is steady and the node is ``creating``, a third each for ``creating`` and ``starting``.
+    :param job_end_seconds: how long a job without running tasks stays ``terminating`` or ``deleting``.
+    :param empty_job_seconds: after how long a job with ``terminatejob`` and without tasks counts as complete;
+        None for never. (The documentation says that it does; recordings show it active after milliseconds.)
+    :param dedicated_core_quota: of all pools together; beyond it a resize ends with
+        ``AccountCoreQuotaReached``.
+    :param low_priority_core_quota: likewise, ``AccountLowPriorityCoreQuotaReached``.
+    :param pool_quota: pools of the account; beyond it ``PoolQuotaReached``.
+    :param active_job_quota: jobs that are not completed; beyond it ``ActiveJobAndScheduleQuotaReached``.
+    :param undeclared_dependencies: see :class:`UndeclaredDependencies`.
+    :param seed: goes into node ids, so that two emulators on one root directory never share one.
+    """
+
+    node_start_seconds: float = 0.2
+    job_end_seconds: float = 0.0
+    empty_job_seconds: float | None = 10.0
+    dedicated_core_quota: int = 10_000
+    low_priority_core_quota: int = 10_000
+    pool_quota: int = 500
+    active_job_quota: int = 1_000
+    undeclared_dependencies: UndeclaredDependencies = UndeclaredDependencies.UNSUPPORTED_PROPERTY
+    seed: str = ""

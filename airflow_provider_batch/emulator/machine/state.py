@@ -1,0 +1,71 @@
+"""The account's pools and jobs as the machine keeps them: look-ups for those who read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.jobs import Job
+from airflow_provider_batch.emulator.model.nodes import Node
+from airflow_provider_batch.emulator.model.pools import Pool
+from airflow_provider_batch.emulator.model.tasks import Task
+
+
+@dataclass
+class State:
+    """
+    Pools (with their nodes) and jobs (with their tasks).
+
+    Readers hold the engine's lock, copy what they need, and change nothing.
+
+    :param pools: by ``id_key`` of the id, in order of creation; pools being deleted included.
+    :param jobs: likewise.
+    """
+
+    pools: dict[str, Pool] = field(default_factory=dict)
+    jobs: dict[str, Job] = field(default_factory=dict)
+
+    def pool(self, pool_id: str) -> Pool:
+        """
+        Return a pool.
+
+        :raises ServiceError: ``PoolNotFound``.
+        """
+        try:
+            return self.pools[id_key(pool_id)]
+        except KeyError:
+            raise errors.pool_not_found() from None
+
+    def node(self, pool_id: str, node_id: str) -> Node:
+        """
+        Return a node.
+
+        :raises ServiceError: ``PoolNotFound``, ``NodeNotFound``.
+        """
+        try:
+            return self.pool(pool_id).nodes[id_key(node_id)]
+        except KeyError:
+            raise errors.node_not_found() from None
+
+    def job(self, job_id: str) -> Job:
+        """
+        Return a job.
+
+        :raises ServiceError: ``JobNotFound``.
+        """
+        try:
+            return self.jobs[id_key(job_id)]
+        except KeyError:
+            raise errors.job_not_found() from None
+
+    def task(self, job_id: str, task_id: str) -> Task:
+        """
+        Return a task.
+
+        :raises ServiceError: ``JobNotFound``, ``TaskNotFound``.
+        """
+        try:
+            return self.job(job_id).tasks[id_key(task_id)]
+        except KeyError:
+            raise errors.task_not_found() from None

@@ -1,0 +1,88 @@
+"""Jobs: what the user asked for (:class:`JobSpec`) and what became of it (:class:`Job`)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_batch.emulator.model.commands import EnvironmentSetting
+from airflow_provider_batch.emulator.model.states import (
+    JobState,
+    OnAllTasksComplete,
+    OnTaskFailure,
+)
+from airflow_provider_batch.emulator.model.tasks import Task, TaskCounts
+
+
+@dataclass(frozen=True)
+class JobConstraints:
+    """
+    Limits of a job.
+
+    :param max_wall_clock_time: counted from the job's creation; None for no limit.
+    :param max_task_retry_count: for tasks that bring none of their own (the service layer fills it in); -1
+        for no limit.
+    """
+
+    max_wall_clock_time: timedelta | None = None
+    max_task_retry_count: int = 0
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """
+    A job as the user wants it.
+
+    :param definition: the REST JSON that GET echoes, defaults filled in, without what the service computes.
+    :param pool_id: a pool that need not exist: the job waits for one of that id.
+    :param max_parallel_tasks: -1 for no limit.
+    """
+
+    id: str
+    definition: Mapping[str, Any]
+    pool_id: str
+    priority: int = 0
+    max_parallel_tasks: int = -1
+    constraints: JobConstraints = field(default_factory=JobConstraints)
+    uses_task_dependencies: bool = False
+    on_all_tasks_complete: OnAllTasksComplete = OnAllTasksComplete.NO_ACTION
+    on_task_failure: OnTaskFailure = OnTaskFailure.NO_ACTION
+    common_environment_settings: tuple[EnvironmentSetting, ...] = ()
+
+
+@dataclass
+class Job:
+    """
+    A job and its tasks.
+
+    :param serial: tells this job from an earlier one of the same id.
+    :param previous_state: the last state that was no passage (disabling, enabling and terminating never show
+        here).
+    :param tasks: by key of the task id (``ids.id_key``), in order of creation.
+    :param counts: kept in step with ``tasks``.
+    :param runs: ids of the job's processes, those of deleted tasks that still end included.
+    :param last_modified: moved by what users do and when the job starts to terminate, never by what nodes do.
+    """
+
+    spec: JobSpec
+    serial: int
+    creation_time: datetime
+    last_modified: datetime
+    state: JobState
+    state_transition_time: datetime
+    start_time: datetime
+    end_time: datetime | None = None
+    terminate_reason: str | None = None
+    previous_state: JobState | None = None
+    previous_state_transition_time: datetime | None = None
+    tasks: dict[str, Task] = field(default_factory=dict)
+    counts: TaskCounts = field(default_factory=TaskCounts)
+    runs: set[int] = field(default_factory=set)
+    story: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def id(self) -> str:
+        """Id as the user wrote it."""
+        return self.spec.id

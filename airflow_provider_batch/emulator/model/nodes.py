@@ -1,0 +1,103 @@
+"""Nodes of a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.states import (
+    NodeState,
+    SchedulingState,
+    StartTaskState,
+    TaskResult,
+    TaskState,
+)
+
+
+@dataclass
+class StartTaskInfo:
+    """The start task's run on one node."""
+
+    state: StartTaskState
+    start_time: datetime
+    end_time: datetime | None = None
+    exit_code: int | None = None
+    result: TaskResult | None = None
+    failure_info: FailureInfo | None = None
+    retry_count: int = 0
+    last_retry_time: datetime | None = None
+
+
+@dataclass
+class RecentTask:
+    """A task that runs or ran on a node, as the node remembers it (the newest ten)."""
+
+    job_id: str
+    task_id: str
+    run_id: int
+    task_state: TaskState
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    exit_code: int | None = None
+    result: TaskResult | None = None
+    failure_info: FailureInfo | None = None
+    retry_count: int = 0
+    requeue_count: int = 0
+
+
+@dataclass(frozen=True)
+class NodeError:
+    """Why a node is unusable."""
+
+    code: str
+    message: str
+    error_details: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass
+class Node:
+    """
+    One node.
+
+    :param number: counts the nodes of a pool from 0, for addresses and ports.
+    :param last_boot_time: None until the node has started.
+    :param start_task: the REST JSON of the start task that this node took from its pool; None for none.
+    :param runs: ids of the processes on this node, of tasks and of the start task.
+    :param used_slots: slots taken by the task processes; never more than the pool's ``task_slots_per_node``.
+    :param recent_tasks: oldest first.
+    """
+
+    id: str
+    pool_id: str
+    number: int
+    is_dedicated: bool
+    vm_size: str
+    state: NodeState
+    state_transition_time: datetime
+    allocation_time: datetime
+    scheduling_state: SchedulingState = SchedulingState.ENABLED
+    last_boot_time: datetime | None = None
+    start_task: Mapping[str, Any] | None = None
+    start_task_info: StartTaskInfo | None = None
+    total_tasks_run: int = 0
+    total_tasks_succeeded: int = 0
+    running_tasks_count: int = 0
+    used_slots: int = 0
+    runs: set[int] = field(default_factory=set)
+    recent_tasks: list[RecentTask] = field(default_factory=list)
+    errors: tuple[NodeError, ...] = ()
+    story: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def ip_address(self) -> str:
+        """Address inside the pool's (imaginary) network."""
+        high, low = divmod(self.number + 4, 256)
+        return f"10.0.{high}.{low}"
+
+    @property
+    def affinity_id(self) -> str:
+        """What a task names in ``affinityInfo`` to prefer this node."""
+        return f"TVM:{self.id}"
