@@ -6,6 +6,7 @@ What it reads is what the web UI shows.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -162,15 +163,15 @@ class AirflowRest:
         Read the log of a task instance's current try.
 
         :param token: continuation of an earlier page; None reads from the start.
-        :return: lines without Airflow's own note on where it found them, and the token that continues
-            after them; None when Airflow offers no continuation.
+        :return: lines of the messages, without Airflow's own note on where it found them, and the token
+            that continues after them; None when Airflow offers no continuation.
         """
         path = f"{self._task(dag_id, run_id, task.task_id)}/logs/{task.try_number}"
         params: dict[str, Any] = {"map_index": task.map_index}
         if self._major < 3:
             # Its JSON form is a Python literal cut at character positions; the text form is whole.
             answer = self._call("GET", path, params=params, headers={"Accept": "text/plain"})
-            return [line for line in answer.text.splitlines() if not line.startswith("***")], None
+            return _messages(answer.text), None
         if token:
             params["token"] = token
         page = self._call("GET", path, params=params, headers={"Accept": "application/json"}).json()
@@ -185,8 +186,21 @@ class AirflowRest:
 
 
 def _events(content: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Lines of a page of structured log, without the group of sources that opens the first page."""
-    events = [str(entry["event"]) for entry in content]
-    if events and events[0].startswith("::group::Log message source"):
-        events = events[events.index("::endgroup::") + 1 :]
-    return [line for event in events for line in event.splitlines()]
+    """Lines of a page of Airflow 3's structured log."""
+    return _without_sources([line for entry in content for line in str(entry["event"]).splitlines()])
+
+
+def _messages(text: str) -> list[str]:
+    """Lines of Airflow 2's formatted log, without time and place."""
+    return _without_sources([_PLACE.sub("", line) for line in text.splitlines()])
+
+
+#: how 2.11 opens a line: ``[2026-01-31T08:00:00.000+0000] {module.py:12} INFO - ``
+_PLACE = re.compile(r"^(\[[^\]]+\] \{[^}]+\})? (DEBUG|INFO|WARNING|ERROR|CRITICAL) - ")
+
+
+def _without_sources(lines: list[str]) -> list[str]:
+    """Drop the group that opens a log read from its start (in 2.11 after the host's name)."""
+    if any(line.startswith("::group::Log message source") for line in lines[:2]):
+        return lines[lines.index("::endgroup::") + 1 :]
+    return lines

@@ -19,6 +19,8 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 from demo.airflow_rest import AirflowRest
 from demo.ports import LOOPBACK, free_port
 from demo.processes import Services
@@ -148,7 +150,7 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
         ("core", "load_examples"): False,
         ("core", "simple_auth_manager_users"): f"{USERNAME}:admin",
         ("core", "simple_auth_manager_passwords_file"): _passwords_file(home),
-        ("core", "fernet_key"): "",
+        ("core", "fernet_key"): Fernet.generate_key().decode(),
         ("database", "sql_alchemy_conn"): f"sqlite:///{home}/airflow.db?timeout=30",
         ("logging", "base_log_folder"): home / "logs",
         ("logging", "dag_processor_child_process_log_directory"): home / "logs" / "dag_processor",

@@ -10,10 +10,16 @@ from demo.airflow_rest import AirflowRest, TaskInstance
 
 @dataclass
 class _Position:
-    """How far one try's log has been read; ``lines`` serves where Airflow gives no continuation token."""
+    """
+    How far one try's log has been read.
+
+    :param lines: serves where Airflow gives no continuation token.
+    :param folded: whether a group is open, which the UI shows folded.
+    """
 
     token: str | None = None
     lines: int = 0
+    folded: bool = False
 
 
 @dataclass
@@ -31,7 +37,7 @@ class LiveLog:
     _ended: set[tuple[str, int]] = field(default_factory=set)
 
     def new_lines(self) -> Iterator[tuple[TaskInstance, str]]:
-        """Read every started task instance once; yield what was not yielded before."""
+        """Read every started task instance once; yield what was not yielded before and the UI does not fold."""
         for task in self.rest.task_instances(self.dag_id, self.run_id):
             key = (task.name, task.try_number)
             if task.try_number < 1 or task.state in (None, "scheduled", "queued") or key in self._ended:
@@ -47,7 +53,18 @@ class LiveLog:
         lines, position.token = self.rest.log_page(self.dag_id, self.run_id, task, position.token)
         fresh = lines if continued else lines[position.lines :]
         position.lines += len(fresh)
-        return fresh
+        return list(_unfolded(fresh, position))
+
+
+def _unfolded(lines: list[str], position: _Position) -> Iterator[str]:
+    """Leave out what stands in groups: Airflow's own preparations."""
+    for line in lines:
+        if line.startswith("::group::"):
+            position.folded = True
+        elif line.startswith("::endgroup::"):
+            position.folded = False
+        elif not position.folded:
+            yield line
 
 
 _COLOURS = (36, 32, 33, 35, 34, 96, 92, 93, 95, 94)
