@@ -1,0 +1,1 @@
+"""The only importer of the Azure SDK: sessions that send the requests of ``domain.requests``."""

@@ -1,0 +1,197 @@
+"""
+Sessions with one Batch account, sync and async: the vendor's pipeline, our requests and our errors.
+
+They send through ``BatchClient.send_request``, which runs the vendor's whole pipeline (signature or token,
+user agent, request ids, tracing), and not through the generated methods, because
+
+- every ``begin_*`` method starts a daemon thread that polls the service, wanted or not;
+- a download raises without the service's code, since its body is a stream that the SDK does not read;
+- ``begin_terminate_job`` without options raises before any request, and the like;
+- one pure mapping serves the sync and the async client, and what is sent is data that a test can compare.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from azure.batch import BatchClient
+from azure.batch.aio import BatchClient as AsyncBatchClient
+from azure.core.exceptions import AzureError
+from azure.core.pipeline import PipelineRequest, PipelineResponse
+from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy
+
+from airflow_provider_batch.client import errors, retries, wire
+from airflow_provider_batch.client.account import AccountSettings, is_loopback
+from airflow_provider_batch.client.credentials import async_credential, sync_credential
+from airflow_provider_batch.client.http_log import HTTP_LOGGER
+from airflow_provider_batch.domain.requests import Answer, Request
+from airflow_provider_batch.exceptions import BatchUnavailableError
+
+__all__ = ["AsyncBatchSession", "BatchSession"]
+
+CONNECT_TIMEOUT_SECONDS = 10
+#: Greatest silence of the service within an answer; it gives up itself after 30 seconds.
+READ_TIMEOUT_SECONDS = 60
+
+
+class BatchSession:
+    """
+    A :class:`~airflow_provider_batch.client.ports.BatchPort` to a Batch account.
+
+    Making one sends nothing.
+
+    :param settings: account and identity.
+    :param transport: HTTP transport of azure-core; for tests that listen in.
+    """
+
+    def __init__(self, settings: AccountSettings, transport: Any = None) -> None:
+        self._settings = settings
+        self._credential = sync_credential(settings)
+        self._client = BatchClient(
+            settings.account_url,
+            self._credential,
+            retry_policy=retries.BatchRetryPolicy(),
+            per_retry_policies=[_ErrorBody()],
+            **_options(settings, transport),
+        )
+
+    def send(self, request: Request) -> Answer:
+        """
+        Send one request; see :meth:`~airflow_provider_batch.client.ports.BatchPort.send`.
+
+        :param request: what to send.
+        """
+        try:
+            response = self._client.send_request(
+                wire.http_request(request),
+                stream=request.answer == "bytes",
+                retry_on_methods=retries.repeatable_methods(request),
+            )
+            with response:
+                if request.answer == "bytes":
+                    content = wire.bounded(response.iter_bytes(), wire.asked_bytes(request))
+                else:
+                    content = response.content
+        except AzureError as error:
+            raise errors.translate(error, request, self._settings) from error
+        return _answer(request, self._settings, response, content)
+
+    def close(self) -> None:
+        """Close connections and the credential."""
+        self._client.close()
+        close = getattr(self._credential, "close", None)
+        if close is not None:
+            close()
+
+
+class AsyncBatchSession:
+    """
+    An :class:`~airflow_provider_batch.client.ports.AsyncBatchPort` to a Batch account.
+
+    Making one sends nothing; it is used and closed in one event loop.
+
+    :param settings: account and identity.
+    :param transport: async HTTP transport of azure-core; for tests that listen in.
+    """
+
+    def __init__(self, settings: AccountSettings, transport: Any = None) -> None:
+        self._settings = settings
+        self._credential = async_credential(settings)
+        self._client = AsyncBatchClient(
+            settings.account_url,
+            self._credential,
+            retry_policy=retries.AsyncBatchRetryPolicy(),
+            per_retry_policies=[_AsyncErrorBody()],
+            **_options(settings, transport),
+        )
+
+    async def send(self, request: Request) -> Answer:
+        """
+        Send one request; see :meth:`~airflow_provider_batch.client.ports.BatchPort.send`.
+
+        :param request: what to send.
+        """
+        try:
+            response = await self._client.send_request(
+                wire.http_request(request),
+                stream=request.answer == "bytes",
+                retry_on_methods=retries.repeatable_methods(request),
+            )
+            async with response:
+                content = await _async_content(request, response)
+        except AzureError as error:
+            raise errors.translate(error, request, self._settings) from error
+        return _answer(request, self._settings, response, content)
+
+    async def close(self) -> None:
+        """Close connections and the credential."""
+        await self._client.close()
+        close = getattr(self._credential, "close", None)
+        if close is not None:
+            await close()
+
+
+async def _async_content(request: Request, response: Any) -> bytes:
+    if request.answer != "bytes":
+        return bytes(response.content)
+    collected = wire.Bounded(wire.asked_bytes(request))
+    async for chunk in response.iter_bytes():
+        if collected.add(chunk):
+            break
+    return collected.content()
+
+
+def _answer(request: Request, settings: AccountSettings, response: Any, content: bytes) -> Answer:
+    try:
+        return wire.answer(request, response.headers, content)
+    except ValueError as error:
+        headers = {name.lower(): value for name, value in response.headers.items()}
+        problem = errors.not_batch(request, settings, response.status_code, headers)
+        raise BatchUnavailableError(problem) from error
+
+
+def _options(settings: AccountSettings, transport: Any) -> dict[str, Any]:
+    """Options that both clients of the SDK are built with."""
+    options: dict[str, Any] = {
+        "credential_scopes": [settings.cloud.scope],
+        "connection_timeout": CONNECT_TIMEOUT_SECONDS,
+        "read_timeout": READ_TIMEOUT_SECONDS,
+        # Batch never redirects; whoever does is not Batch and gets no second, newly signed request.
+        "permit_redirects": False,
+        "logger": HTTP_LOGGER,
+        "user_agent": "airflow-provider-batch",
+    }
+    if _is_local(settings):
+        options["use_env_settings"] = False  # a proxy of the environment cannot reach our loopback
+    if transport is not None:
+        options["transport"] = transport
+    return options
+
+
+def _is_local(settings: AccountSettings) -> bool:
+    return is_loopback(urlsplit(settings.account_url).hostname or "")
+
+
+# The SDK raises on an unsuccessful answer before anybody can read the body of a stream, and logs a warning
+# with a traceback for each; these read it first, so that the code of the service is known.
+
+
+def _is_unread_error(response: Any) -> bool:
+    return response.status_code >= 300 and not response.is_stream_consumed
+
+
+class _ErrorBody(HTTPPolicy[Any, Any]):
+    def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        response = self.next.send(request)
+        if _is_unread_error(response.http_response):
+            response.http_response.read()
+        return response
+
+
+class _AsyncErrorBody(AsyncHTTPPolicy[Any, Any]):
+    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
+        response = await self.next.send(request)
+        if _is_unread_error(response.http_response):
+            await response.http_response.read()
+        return response

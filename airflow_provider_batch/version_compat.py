@@ -1,0 +1,88 @@
+"""
+The only module that asks which Airflow this is.
+
+Names that moved between Airflow 2.11 and 3.x come from ``apache-airflow-providers-common-compat`` where it
+offers them; what it does not offer, or offers only in newer releases than our floor, is chosen here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from airflow import __version__ as airflow_version
+from airflow.providers.common.compat.sdk import BaseHook
+from packaging.version import Version
+
+__all__ = [
+    "AIRFLOW_V_3_0_PLUS",
+    "AIRFLOW_V_3_3_PLUS",
+    "BaseHook",
+    "aget_connection",
+    "amask_secret",
+    "mask_secret",
+]
+
+# A pre-release behaves like the release that it precedes.
+_AIRFLOW = Version(Version(airflow_version).base_version)
+
+AIRFLOW_V_3_0_PLUS = Version("3.0.0") <= _AIRFLOW
+AIRFLOW_V_3_3_PLUS = Version("3.3.0") <= _AIRFLOW
+
+
+async def aget_connection(conn_id: str) -> Any:
+    """
+    Read an Airflow connection without blocking the event loop.
+
+    :param conn_id: id of the connection.
+    :return: the Airflow connection.
+    """
+    if hasattr(BaseHook, "aget_connection"):  # Airflow 3.1 and later
+        return await BaseHook.aget_connection(conn_id)
+    from asgiref.sync import sync_to_async
+
+    return await sync_to_async(BaseHook.get_connection)(conn_id)
+
+
+def mask_secret(secrets: list[str]) -> None:
+    """
+    Mask strings in every log of this task, in this process and in the one that writes the logs.
+
+    :param secrets: the texts to mask; empty ones are left out, and Airflow passes over very short ones.
+    """
+    known = [secret for secret in secrets if secret]
+    if known:
+        _masking("mask_secret")(known)
+
+
+async def amask_secret(secrets: list[str]) -> None:
+    """
+    Mask strings as :func:`mask_secret` does, from within an event loop.
+
+    :param secrets: the texts to mask.
+    """
+    known = [secret for secret in secrets if secret]
+    if not known:
+        return
+    if AIRFLOW_V_3_3_PLUS:
+        await _masking("amask_secret")(known)
+    else:
+        from asgiref.sync import sync_to_async
+
+        # The call talks to the supervising process and would fail on the loop's own thread.
+        await sync_to_async(_masking("mask_secret"))(known)
+
+
+def _masking(name: str) -> Any:
+    """Return a masking function from where this Airflow keeps it; newest place first."""
+    places = (
+        ("airflow.sdk.log", "airflow.sdk.execution_time.secrets_masker")
+        if AIRFLOW_V_3_0_PLUS
+        else ("airflow.utils.log.secrets_masker",)
+    )
+    for place in places:
+        try:
+            return getattr(importlib.import_module(place), name)
+        except (ImportError, AttributeError):
+            continue
+    raise ImportError(f"this Airflow ({airflow_version}) has no {name}")
