@@ -1,0 +1,70 @@
+"""
+What a user writes: pools, jobs and tasks, and their parts, as typed data.
+
+Everywhere a specification is accepted, a mapping in REST JSON or an ``azure.batch.models`` object is too.
+Each specification takes ``extra`` (REST JSON) for what its fields do not cover. Nothing here imports Airflow
+or the Azure SDK; wrong input raises :class:`airflow_provider_batch.exceptions.SpecError` while the DAG is
+parsed.
+"""
+
+from __future__ import annotations
+
+from airflow_provider_batch.specs.autoscale import Autoscale
+from airflow_provider_batch.specs.comparison import fingerprint, pool_differences
+from airflow_provider_batch.specs.constraints import JobConstraints, TaskConstraints
+from airflow_provider_batch.specs.container import (
+    ContainerConfiguration,
+    ContainerRegistry,
+    ContainerSettings,
+)
+from airflow_provider_batch.specs.dependencies import TaskDependencies
+from airflow_provider_batch.specs.durations import from_iso8601, to_iso8601
+from airflow_provider_batch.specs.exit_conditions import ExitConditions, ExitOptions
+from airflow_provider_batch.specs.identity import AutoUser, UserAccount, UserIdentity
+from airflow_provider_batch.specs.image import VmImage
+from airflow_provider_batch.specs.job import JobSpec
+from airflow_provider_batch.specs.network import NetworkConfiguration, PublicIpAddresses
+from airflow_provider_batch.specs.pool import PoolSpec, StartTask
+from airflow_provider_batch.specs.rest import job_to_rest, pool_to_rest, task_to_rest
+from airflow_provider_batch.specs.storage import (
+    ApplicationPackage,
+    OutputFile,
+    OutputFileDestination,
+    ResourceFile,
+)
+from airflow_provider_batch.specs.task import TaskSpec
+from airflow_provider_batch.specs.templates import decided_later
+
+__all__ = [
+    "ApplicationPackage",
+    "AutoUser",
+    "Autoscale",
+    "ContainerConfiguration",
+    "ContainerRegistry",
+    "ContainerSettings",
+    "ExitConditions",
+    "ExitOptions",
+    "JobConstraints",
+    "JobSpec",
+    "NetworkConfiguration",
+    "OutputFile",
+    "OutputFileDestination",
+    "PoolSpec",
+    "PublicIpAddresses",
+    "ResourceFile",
+    "StartTask",
+    "TaskConstraints",
+    "TaskDependencies",
+    "TaskSpec",
+    "UserAccount",
+    "UserIdentity",
+    "VmImage",
+    "decided_later",
+    "fingerprint",
+    "from_iso8601",
+    "job_to_rest",
+    "pool_differences",
+    "pool_to_rest",
+    "task_to_rest",
+    "to_iso8601",
+]
