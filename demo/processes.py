@@ -13,7 +13,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import NoReturn
@@ -132,6 +133,10 @@ class Services:
 
     def stop(self) -> None:
         """End all services and what they started: SIGTERM, then SIGKILL; safe to repeat."""
+        with _undisturbed():
+            self._stop()
+
+    def _stop(self) -> None:
         services, self._running = self._running[::-1], []
         descendants = [child for service in services for child in _descendants(service)]
         for service in services:
@@ -153,6 +158,18 @@ def exit_on_sigterm() -> None:
         raise SystemExit(128 + signum)
 
     signal.signal(signal.SIGTERM, leave)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Let an impatient second Ctrl-C not interrupt the ending: it would leave processes behind."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.signal(number, signal.SIG_IGN) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)
 
 
 def _end_with_parent() -> None:

@@ -24,7 +24,7 @@ ONE_NODE = PoolSpec(
     pool_id="word-count",
     vm_size="standard_d2s_v5",
     image=VmImage.ubuntu("22.04"),
-    dedicated_nodes=1,
+    target_dedicated_nodes=1,
     task_slots_per_node=PARTS,
 )
 

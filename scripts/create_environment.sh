@@ -16,6 +16,12 @@ if [ ! -f "$constraints" ]; then
     exit 2
 fi
 
+if ! "$python" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info < (3, 14))' 2>/dev/null; then
+    echo "Python 3.10 to 3.13 is needed, and '$python' is $("$python" --version 2>/dev/null || echo 'not a Python')." >&2
+    echo "Name another one: make PYTHON=python3.12 ..." >&2
+    exit 2
+fi
+
 echo "Creating $folder with $("$python" --version) and Airflow $airflow (some minutes the first time)"
 rm -rf "$folder"
 "$python" -m venv "$folder"
