@@ -99,7 +99,7 @@ def _handler(scripted: ScriptedServer) -> type[BaseHTTPRequestHandler]:
                 except (BrokenPipeError, ConnectionResetError):
                     self.log_message("the client read no further")
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name of the base class
+        def log_message(self, format: str, *args: Any) -> None:
             pass
 
     answer: Callable[[Any], None] = Handler._answer

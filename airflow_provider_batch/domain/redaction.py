@@ -11,21 +11,26 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
-__all__ = ["MASK", "redact", "sas_signatures"]
+__all__ = ["MASK", "redact", "secrets_in"]
 
 MASK = "***"
 
-# A SAS signature is base64, so it is percent-encoded in a URL; inside an encoded URL, once more.
-_END_OF_VALUE = r"[^&\s\"'<>,;)\\]+"
+# A signature is 44 characters of base64, percent-encoded in a URL, and once more in a URL inside a URL; it
+# ends before the next parameter. Shorter values are somebody's own ``sig=9`` and stay.
 _SIGNATURE = re.compile(
-    rf"(?P<name>(?:[?&;]|%3[Ff]|%26|\\u0026|\b)sig(?:=|%3[Dd]))(?P<value>{_END_OF_VALUE})", re.IGNORECASE
+    r"(?P<name>(?<![A-Za-z])sig(?:=|%3D|%253D))(?P<value>(?:(?!%26|%2526)[A-Za-z0-9%+/=_.~-]){16,})",
+    re.IGNORECASE,
 )
 _AUTHORIZATION = re.compile(
-    r"(?P<name>\b(?:SharedKey(?:Lite)?\s+[^\s:]+:|Bearer\s+))(?P<value>[A-Za-z0-9+/=._~-]{8,})", re.IGNORECASE
+    r"(?P<name>\b(?:SharedKey(?:Lite)?\s+[^\s:]+:|Bearer\s+))(?P<value>[A-Za-z0-9+/=._~-]{16,})",
+    re.IGNORECASE,
 )
 _CONNECTION_STRING = re.compile(
     r"(?P<name>\b(?:AccountKey|SharedAccessKey|client_secret)=)(?P<value>[^;&\s\"']+)", re.IGNORECASE
 )
+
+#: Properties of REST bodies whose whole value is secret: registries, file shares, users, mounts, extensions.
+_SECRET_PROPERTIES = frozenset({"accountKey", "password", "protectedSettings", "sasKey", "sshPrivateKey"})
 
 
 def redact(text: str) -> str:
@@ -37,31 +42,42 @@ def redact(text: str) -> str:
     :param text: any text, one or many lines.
     """
     for pattern in (_SIGNATURE, _AUTHORIZATION, _CONNECTION_STRING):
-        text = pattern.sub(_masked, text)
+        text = pattern.sub(rf"\g<name>{MASK}", text)
     return text
 
 
-def _masked(match: re.Match[str]) -> str:
-    value = match["value"]
-    # In an encoded URL the next parameter begins with an encoded ampersand.
-    encoded_end = re.search(r"%26", value) if "%3d" in match["name"].lower() else None
-    return match["name"] + MASK + (value[encoded_end.start() :] if encoded_end else "")
-
-
-def sas_signatures(value: Any) -> Iterator[str]:
+def secrets_in(value: Any) -> Iterator[str]:
     """
-    Find the SAS signatures in a JSON value, each as it stands there and decoded.
+    Find the secrets in a JSON value: SAS signatures, as they stand and decoded, keys and passwords.
 
     :param value: a REST body, or a part of one.
     """
     if isinstance(value, str):
-        for match in _SIGNATURE.finditer(value):
-            yield match["value"]
-            if (decoded := unquote(match["value"])) != match["value"]:
-                yield decoded
+        yield from _signatures(value)
     elif isinstance(value, dict):
-        for item in value.values():
-            yield from sas_signatures(item)
+        for name, item in value.items():
+            if name in _SECRET_PROPERTIES:
+                yield from _texts(item)
+            yield from secrets_in(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            yield from sas_signatures(item)
+            yield from secrets_in(item)
+
+
+def _signatures(text: str) -> Iterator[str]:
+    for match in _SIGNATURE.finditer(text):
+        yield match["value"]
+        decoded = unquote(match["value"])
+        if decoded != match["value"]:
+            yield decoded
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _texts(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from _texts(item)

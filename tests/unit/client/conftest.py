@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
+
 from airflow_provider_batch.client.account import AccountSettings, SharedKey
 from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
 from tests.scripted_server import ScriptedServer, scripted_server

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
 
 import pytest
-from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
-from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.requests import Request, TaskKey
 from azure.batch import BatchClient, models
 from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
+
+from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.requests import Request, TaskKey
 from tests.scripted_server import Received, Reply, ScriptedServer
 from tests.unit.client.conftest import ACCOUNT, KEY
 
@@ -108,7 +109,10 @@ CASES: list[tuple[Request, Vendor]] = [
             )
         ),
     ),
-    (requests.list_task_files(TASK), lambda c: _all(c.list_task_files(TASK.batch_job_id, TASK.batch_task_id))),
+    (
+        requests.list_task_files(TASK),
+        lambda c: _all(c.list_task_files(TASK.batch_job_id, TASK.batch_task_id)),
+    ),
     (
         requests.list_task_files(TASK, recursive=True),
         lambda c: _all(c.list_task_files(TASK.batch_job_id, TASK.batch_task_id, recursive=True)),
@@ -129,7 +133,15 @@ STATUS = {
 }
 
 # Set anew for each request, or by the HTTP library; the presence of the first four is checked.
-VARYING = {"client-request-id", "ocp-date", "authorization", "user-agent", "host", "accept-encoding", "connection"}
+VARYING = {
+    "client-request-id",
+    "ocp-date",
+    "authorization",
+    "user-agent",
+    "host",
+    "accept-encoding",
+    "connection",
+}
 
 
 def _ids() -> list[str]:

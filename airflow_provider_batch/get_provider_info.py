@@ -1,0 +1,50 @@
+"""What Airflow asks of a provider; read by every Airflow process, so it imports next to nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_batch import __version__
+from airflow_provider_batch.hooks.form import CONN_FIELDS, CONNECTION_TYPE, UI_FIELD_BEHAVIOUR
+
+__all__ = ["get_provider_info"]
+
+_NAME = "Azure Batch"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata."""
+    return {
+        "package-name": "airflow-provider-batch",
+        "name": _NAME,
+        "description": "Run Azure Batch from Apache Airflow: pools, jobs and tasks with live output.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": _NAME,
+                "external-doc-url": "https://learn.microsoft.com/azure/batch/",
+                "tags": ["azure"],
+            }
+        ],
+        "hooks": [_modules("airflow_provider_batch.hooks.batch")],
+        "operators": [_modules("airflow_provider_batch.operators.task")],
+        "triggers": [_modules("airflow_provider_batch.triggers.task")],
+        "connection-types": [
+            {
+                "connection-type": CONNECTION_TYPE,
+                "hook-class-name": "airflow_provider_batch.hooks.batch.AzureBatchHook",
+                "hook-name": _NAME,
+                "conn-fields": CONN_FIELDS,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+            }
+        ],
+        "extra-links": [
+            "airflow_provider_batch.links.portal.AzureBatchJobLink",
+            "airflow_provider_batch.links.portal.AzureBatchTaskLink",
+            "airflow_provider_batch.links.portal.AzureBatchPoolLink",
+        ],
+    }
+
+
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": _NAME, "python-modules": list(names)}
