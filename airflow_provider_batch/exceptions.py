@@ -153,7 +153,7 @@ class BatchNotFoundError(BatchServiceError):
 
 
 class BatchConflictError(BatchServiceError):
-    """The request does not fit the present state of the resource; a question, not an answer: read ``code``."""
+    """The request does not fit the resource's present state; a question, not an answer: read ``code``."""
 
 
 class BatchQuotaError(BatchConflictError):

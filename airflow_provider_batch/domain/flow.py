@@ -17,12 +17,12 @@ Example::
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.domain.requests import Answer, Request, next_page
 
 T = TypeVar("T")
 
@@ -67,7 +67,7 @@ class Random:
 Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random
 Flow: TypeAlias = Generator[Effect, Any, T]
 
-__all__ = ["Effect", "Flow", "Log", "Now", "Random", "Save", "Sleep", "drive", "drive_async", "utc"]
+__all__ = ["Effect", "Flow", "Log", "Now", "Random", "Save", "Sleep", "drive", "drive_async", "pages", "utc"]
 
 
 def drive(flow: Flow[T], perform: Callable[[Effect], Any]) -> T:
@@ -114,6 +114,22 @@ async def drive_async(flow: Flow[T], perform: Callable[[Effect], Awaitable[Any]]
         return stop.value  # type: ignore[no-any-return]
     finally:
         flow.close()
+
+
+def pages(request: Request) -> Flow[list[Mapping[str, Any]]]:
+    """
+    Flow: read a list to its end.
+
+    :param request: request of the first page.
+    :return: all elements of ``value``.
+    """
+    elements: list[Mapping[str, Any]] = []
+    following: Request | None = request
+    while following is not None:
+        answer: Answer = yield following
+        elements += answer.json.get("value", ())
+        following = next_page(request, answer)
+    return elements
 
 
 def utc(text: str) -> datetime:

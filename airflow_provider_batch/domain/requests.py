@@ -10,7 +10,7 @@ Source: Azure Batch REST API 2025-06-01.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -114,30 +114,12 @@ def next_page(request: Request, answer: Answer) -> Request | None:
     return replace(request, query={**request.query, **query})
 
 
-def pages(request: Request) -> Iterator[Any]:
-    """
-    Flow: read a list to its end.
-
-    :param request: request of the first page.
-    :return: all elements of ``value``.
-    """
-    elements: list[Mapping[str, Any]] = []
-    following: Request | None = request
-    while following is not None:
-        answer: Answer = yield following
-        elements += answer.json.get("value", ())
-        following = next_page(request, answer)
-    return elements  # noqa: B901 - a flow returns its result
-
-
 # --- account -------------------------------------------------------------------------------------
 
 
 def list_supported_images(filter_: str | None = None) -> Request:
     """Images that the service verified, with their node agent."""
-    return Request(
-        "list_supported_images", "GET", "/supportedimages", _options((), filter_, MAX_RESULTS)
-    )
+    return Request("list_supported_images", "GET", "/supportedimages", _options((), filter_, MAX_RESULTS))
 
 
 def list_pool_node_counts(batch_pool_id: str | None = None) -> Request:
@@ -161,7 +143,7 @@ def get_pool(batch_pool_id: str, select: Sequence[str] = ()) -> Request:
 
 def delete_pool(batch_pool_id: str) -> Request:
     """Delete a pool; repeated, it answers 409 ``PoolBeingDeleted`` or 404 ``PoolNotFound``."""
-    return Request("delete_pool", "DELETE", f"/pools/{_segment(batch_pool_id)}", answer="none")
+    return Request("begin_delete_pool", "DELETE", f"/pools/{_segment(batch_pool_id)}", answer="none")
 
 
 def list_nodes(batch_pool_id: str, select: Sequence[str] = (), filter_: str | None = None) -> Request:
@@ -173,9 +155,7 @@ def list_nodes(batch_pool_id: str, select: Sequence[str] = (), filter_: str | No
 def get_node_file(batch_pool_id: str, node_id: str, file_path: str, offset: int, limit: int) -> Request:
     """Read at most ``limit`` bytes of a node's file from ``offset`` on; see :func:`get_task_file`."""
     path = f"/pools/{_segment(batch_pool_id)}/nodes/{_segment(node_id)}/files/{_segment(file_path)}"
-    return Request(
-        "download_node_file", "GET", path, headers=_range(offset, limit), answer="bytes"
-    )
+    return Request("download_node_file", "GET", path, headers=_range(offset, limit), answer="bytes")
 
 
 # --- jobs ----------------------------------------------------------------------------------------
@@ -251,6 +231,13 @@ def terminate_task(key: TaskKey, etag: str | None = None) -> Request:
     )
 
 
+def replace_task(key: TaskKey, body: Mapping[str, Any], etag: str | None = None) -> Request:
+    """Replace the constraints of a task that has not completed; safe to repeat, and it moves the ETag."""
+    return Request(
+        "replace_task", "PUT", _task_path(key), json=dict(body), headers=_if_match(etag), answer="none"
+    )
+
+
 def reactivate_task(key: TaskKey, etag: str | None = None) -> Request:
     """Run a failed task again; repeated, it answers 409 ``TaskNotCompleted``, or 412 with an ETag."""
     return Request(
@@ -271,9 +258,7 @@ def get_task_file(key: TaskKey, file_path: str, offset: int, limit: int) -> Requ
     :param limit: greatest number of bytes.
     """
     path = f"{_task_path(key)}/files/{_segment(file_path)}"
-    return Request(
-        "download_task_file", "GET", path, headers=_range(offset, limit), answer="bytes"
-    )
+    return Request("download_task_file", "GET", path, headers=_range(offset, limit), answer="bytes")
 
 
 def list_task_files(key: TaskKey, *, recursive: bool = False) -> Request:

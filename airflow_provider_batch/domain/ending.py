@@ -1,0 +1,83 @@
+"""
+The end of a watch, as a value that travels from a trigger to a worker.
+
+A watch ends with an outcome of the Batch task or with an error of ours; both become the same Airflow end
+whether a worker or a trigger saw it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_batch import exceptions
+from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome, Verdict
+from airflow_provider_batch.domain.report import summary
+from airflow_provider_batch.exceptions import AzureBatchError, BatchTaskFailedError
+
+
+@dataclass(frozen=True)
+class Ending:
+    """
+    How a watch ended.
+
+    :param verdict: what it means for the Airflow task.
+    :param message: one line, for exceptions.
+    :param outcome: the end of the Batch task; None when the watch ended with an error.
+    :param error_type: name of the error's class in :mod:`airflow_provider_batch.exceptions`.
+    """
+
+    verdict: Verdict
+    message: str
+    outcome: TaskOutcome | None = None
+    error_type: str | None = None
+
+    @classmethod
+    def of_outcome(cls, outcome: TaskOutcome, rules: ExitCodeRules) -> Ending:
+        """
+        Judge a task that ended.
+
+        :param outcome: how it ended.
+        :param rules: what exit codes mean.
+        """
+        return cls(outcome.verdict(rules), summary(outcome), outcome)
+
+    @classmethod
+    def of_error(cls, error: AzureBatchError) -> Ending:
+        """
+        Take an error that ended the watch; the Airflow task fails, and may be retried.
+
+        :param error: the error.
+        """
+        return cls(Verdict.FAILED, str(error), error_type=type(error).__name__)
+
+    def error(self) -> AzureBatchError:
+        """Return the error to raise for a failure."""
+        if self.outcome is not None:
+            return BatchTaskFailedError(self.message, self.outcome.as_json())
+        cls = getattr(exceptions, self.error_type or "", AzureBatchError)
+        if isinstance(cls, type) and issubclass(cls, AzureBatchError) and cls.__init__ is Exception.__init__:
+            return cls(self.message)
+        # An error with fields of its own (a service error) is told by its text.
+        return AzureBatchError(f"{self.error_type}: {self.message}")
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the ending as plain JSON."""
+        return {
+            "verdict": self.verdict.value,
+            "message": self.message,
+            "outcome": self.outcome.as_json() if self.outcome else None,
+            "error_type": self.error_type,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Ending:
+        """Read what :meth:`as_json` wrote."""
+        outcome = data.get("outcome")
+        return cls(
+            verdict=Verdict(data["verdict"]),
+            message=str(data["message"]),
+            outcome=TaskOutcome.from_json(outcome) if outcome else None,
+            error_type=data.get("error_type"),
+        )

@@ -1,0 +1,464 @@
+"""
+Submitting one task: create what is missing, adopt what is ours, refuse what is not.
+
+Submitting the same work again, after a crash at any point, ends in the same Batch task: ids are
+deterministic, "it exists" is a question that the state and the owner of what exists answer. What this decides:
+
+=====================================  ================================================================
+what is found                          what is done
+=====================================  ================================================================
+nothing                                create it
+our task, not ended, in an open job    adopt it: an earlier try submitted it and its worker died
+our task, ended with success           adopt it: nobody took the result
+our task, ended with a failure         run it again: that try was used up (see below)
+our job, ended, without a result       the next generation of the job
+the id, owned by somebody else         :class:`~airflow_provider_batch.exceptions.BatchOwnershipError`
+=====================================  ================================================================
+
+A failed task in a job that is given is reactivated when its definition is unchanged, else a new attempt is
+added under a new id. Our own job ends together with its task, so there the next generation is created.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep
+from airflow_provider_batch.domain.ids import WorkIdentity
+from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import JOB_CLOSED, lower
+from airflow_provider_batch.exceptions import (
+    AzureBatchConfigurationError,
+    BatchConflictError,
+    BatchNotFoundError,
+    BatchOwnershipError,
+    BatchPreconditionError,
+    BatchServiceError,
+    BatchTaskLostError,
+)
+from airflow_provider_batch.specs import pool_differences
+
+#: life of a job between its creation and the end of its submission: an Airflow that dies in between leaves
+#: nothing behind that lives longer
+SUBMISSION_WALL_CLOCK = "PT1H"
+#: life of our own job when the user sets no limit
+DEFAULT_WALL_CLOCK = "P30D"
+#: generations or attempts that one piece of work may have
+MAX_GENERATIONS = 1000
+#: rounds in which something else changed the task between our look and our act
+MAX_ROUNDS = 10
+#: seconds to wait for a pool or a job of the same id to be gone, and between two looks
+DELETION_PATIENCE = 600.0
+DELETION_POLL = 5.0
+
+_JOB_ENDED = frozenset({"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """
+    What one Airflow task wants of Batch; REST JSON, rendered and checked.
+
+    :param work: whose work it is.
+    :param task: body of the task without its id.
+    :param batch_job_id: the job to add it to; None for a job of its own.
+    :param job: body of its own job, without id and pool.
+    :param batch_pool_id: pool of its own job.
+    :param pool: body of a pool to create or adopt; None for a pool that exists.
+    """
+
+    work: WorkIdentity
+    task: Mapping[str, Any]
+    batch_job_id: str | None = None
+    job: Mapping[str, Any] = field(default_factory=dict)
+    batch_pool_id: str | None = None
+    pool: Mapping[str, Any] | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Stands for the definition of the task; a task is not run again as it was when that changed."""
+        return self.work.digest("plan", _canonical(self.task))
+
+
+@dataclass(frozen=True)
+class Submission:
+    """
+    A Batch task that runs, will run or ran for us.
+
+    :param key: its job and id.
+    :param batch_pool_id: pool of its job.
+    :param etag: ETag of our last write to the task; a later write by somebody else changes it.
+    :param adopted: an earlier try had submitted it.
+    :param stale_end: end time of a failure that an earlier try has answered for; only a later end counts.
+    :param end_job: the job could not be told to end with its task, so we end it.
+    """
+
+    key: TaskKey
+    batch_pool_id: str | None
+    etag: str | None = None
+    adopted: bool = False
+    stale_end: str | None = None
+    end_job: bool = False
+
+
+def submit(plan: TaskPlan) -> Flow[Submission]:
+    """
+    Flow: bring the task of ``plan`` into Batch, once.
+
+    :param plan: what is wanted.
+    :return: the task to watch.
+    """
+    if plan.batch_job_id is not None:
+        return (yield from _submit_to_given_job(plan, plan.batch_job_id))
+    return (yield from _submit_with_own_job(plan))
+
+
+# --- in a job of its own -------------------------------------------------------------------------
+
+
+def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
+    generation = 1
+    while generation <= MAX_GENERATIONS:
+        batch_job_id = ids.job_id(plan.work, generation)
+        key = TaskKey(batch_job_id, ids.task_id(plan.work))
+        job = yield from _get(requests.get_job(batch_job_id))
+        if job is None:
+            return (yield from _create_own_job(plan, key, generation))
+        _check_owner(plan, f"Batch job {batch_job_id}", ids.named_value(job.json.get("metadata"), ids.OWNER))
+        task = yield from _get(requests.get_task(key))
+        outcome = read_outcome(key, task.json) if task else None
+        closed = lower(job.json.get("state")) in JOB_CLOSED
+        if outcome is not None and outcome.succeeded:
+            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
+            return Submission(key, plan.batch_pool_id, task.etag if task else None, adopted=True)
+        if not closed and outcome is None:
+            return (yield from _complete_own_job(plan, key, task))
+        yield from _end_leftover(job, batch_job_id, closed)
+        yield Log(_why_next_generation(batch_job_id, outcome))
+        generation += 1
+    raise BatchConflictError(
+        code="JobExists",
+        message=f"{MAX_GENERATIONS} generations of job {ids.job_id(plan.work)} exist; delete old ones.",
+        status=409,
+        operation="create_job",
+    )
+
+
+def _why_next_generation(batch_job_id: str, outcome: TaskOutcome | None) -> str:
+    if outcome is None:
+        return f"Batch job {batch_job_id} ended before its task did; the next generation of the job follows."
+    return (
+        f"In Batch job {batch_job_id} the task failed in an earlier try "
+        f"(exit code {outcome.exit_code}); it runs again in the next generation of the job."
+    )
+
+
+def _end_leftover(job: Answer, batch_job_id: str, closed: bool) -> Flow[None]:
+    """End a job of an earlier try that would otherwise stay active and count against the quota."""
+    if closed:
+        return
+    try:
+        yield requests.terminate_job(batch_job_id, "AirflowNextGeneration", job.etag)
+    except (BatchConflictError, BatchPreconditionError, BatchNotFoundError) as error:
+        yield Log(f"Batch job {batch_job_id} was not terminated: {error}", "WARNING")
+
+
+def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submission]:
+    yield from _ensure_pool(plan)
+    metadata = [*(plan.job.get("metadata") or ()), *ids.job_metadata(plan.work, generation)]
+    body = {
+        **plan.job,
+        "id": key.batch_job_id,
+        "poolInfo": {"poolId": plan.batch_pool_id},
+        "metadata": metadata,
+        "onAllTasksComplete": "noaction",
+        "constraints": {**(plan.job.get("constraints") or {}), "maxWallClockTime": SUBMISSION_WALL_CLOCK},
+    }
+    if plan.task.get("dependsOn"):
+        body["usesTaskDependencies"] = True
+    try:
+        yield requests.create_job(body)
+    except BatchConflictError as error:
+        # Our own request, repeated after an answer that was lost; anything else of that id is not ours.
+        if error.code != "JobExists":
+            raise
+        job = yield requests.get_job(key.batch_job_id, select=("id", "metadata"))
+        owner = ids.named_value(job.json.get("metadata"), ids.OWNER)
+        _check_owner(plan, f"Batch job {key.batch_job_id}", owner)
+    yield Log(f"Created Batch job {key.batch_job_id} on pool {plan.batch_pool_id}.")
+    try:
+        return (yield from _complete_own_job(plan, key, None))
+    except BatchServiceError:
+        # The service refused the task: an empty job would stay active for nothing. (Without an answer the
+        # job stays, since the task may be in it; the next try completes it, or its wall clock ends it.)
+        yield requests.terminate_job(key.batch_job_id, "AirflowTaskRefused")
+        yield Log(f"The task was refused; Batch job {key.batch_job_id} was terminated.", "ERROR")
+        raise
+
+
+def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow[Submission]:
+    """Add the task unless it is there, then let the job end with it."""
+    if task is None:
+        submission = yield from _add_task(plan, key, plan.batch_pool_id)
+    else:
+        submission = yield from _adopt(key, task, plan.batch_pool_id)
+    constraints = {"maxWallClockTime": DEFAULT_WALL_CLOCK, **(plan.job.get("constraints") or {})}
+    wanted = {"onAllTasksComplete": plan.job.get("onAllTasksComplete") or "terminatejob"}
+    try:
+        yield requests.update_job(key.batch_job_id, {**wanted, "constraints": constraints})
+    except BatchServiceError as error:
+        if error.code in _JOB_ENDED:  # the task was quick, or an earlier try had got this far
+            return submission
+        yield Log(f"Batch job {key.batch_job_id} will be ended by Airflow: {error}", "WARNING")
+        return replace(submission, end_job=True)
+    return submission
+
+
+# --- in a job that exists ------------------------------------------------------------------------
+
+
+def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
+    pool = yield from _check_given_job(plan, batch_job_id)
+    attempt = 1
+    for _ in range(MAX_GENERATIONS):
+        key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt))
+        task = yield from _get(requests.get_task(key))
+        if task is None:
+            return (yield from _add_task(plan, key, pool))
+        environment = task.json.get("environmentSettings")
+        _check_owner(plan, f"Batch task {key}", ids.named_value(environment, ids.OWNER))
+        outcome = read_outcome(key, task.json)
+        if outcome is None:
+            return (yield from _adopt(key, task, pool))
+        if outcome.succeeded:
+            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
+            return Submission(key, pool, task.etag, adopted=True)
+        if ids.named_value(environment, ids.PLAN) == plan.fingerprint:
+            return (yield from _reactivate(key, task, outcome, pool))
+        yield Log(f"Batch task {key} failed and its definition has changed since; a new attempt follows.")
+        attempt += 1
+    raise BatchConflictError(
+        code="TaskExists",
+        message=f"{MAX_GENERATIONS} attempts of task {ids.task_id(plan.work)} exist in job {batch_job_id}.",
+        status=409,
+        operation="create_task",
+    )
+
+
+def _check_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[str | None]:
+    """Check that the job takes our task; return the id of its pool."""
+    select = ("id", "state", "usesTaskDependencies", "poolInfo", "executionInfo")
+    job = yield from _get(requests.get_job(batch_job_id, select))
+    if job is None:
+        raise AzureBatchConfigurationError(
+            f"batch_job_id: there is no Batch job {batch_job_id!r} in this account. "
+            "Create it first, or leave batch_job_id out to get a job of its own."
+        )
+    state = lower(job.json.get("state"))
+    if state in JOB_CLOSED:
+        raise AzureBatchConfigurationError(
+            f"batch_job_id: job {batch_job_id!r} is {state} and takes no task any more. "
+            "Name a job that is active, or leave batch_job_id out to get a job of its own."
+        )
+    if plan.task.get("dependsOn") and not job.json.get("usesTaskDependencies"):
+        raise AzureBatchConfigurationError(
+            f"task.dependsOn: job {batch_job_id!r} was created without usesTaskDependencies, which cannot be "
+            "changed later. Create the job with it, or leave the dependencies out."
+        )
+    if state != "active":
+        yield Log(f"Batch job {batch_job_id} is {state}: the task waits until it is enabled.", "WARNING")
+    pool = (job.json.get("executionInfo") or {}).get("poolId") or (job.json.get("poolInfo") or {}).get(
+        "poolId"
+    )
+    return str(pool) if pool else None
+
+
+def _reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None) -> Flow[Submission]:
+    yield Log(
+        f"Batch task {key} failed in an earlier try (exit code {outcome.exit_code}); "
+        "it is run again (reactivated)."
+    )
+    try:
+        answer = yield requests.reactivate_task(key, task.etag)
+    except (BatchPreconditionError, BatchConflictError) as error:
+        if isinstance(error, BatchConflictError) and error.code != "TaskNotCompleted":
+            raise
+        # Our own request whose answer was lost: it is active again.
+        now = yield requests.get_task(key)
+        return Submission(key, pool, now.etag, adopted=True, stale_end=outcome.end_time)
+    etag = answer.etag
+    if etag is None:
+        etag = (yield requests.get_task(key, select=("id", "eTag"))).etag
+    return Submission(key, pool, etag, stale_end=outcome.end_time)
+
+
+# --- common --------------------------------------------------------------------------------------
+
+
+def _add_task(plan: TaskPlan, key: TaskKey, pool: str | None) -> Flow[Submission]:
+    own = ids.task_environment(plan.work, plan.fingerprint)
+    environment = [*(plan.task.get("environmentSettings") or ()), *own]
+    body = {**plan.task, "id": key.batch_task_id, "environmentSettings": environment}
+    try:
+        answer = yield requests.create_task(key.batch_job_id, body)
+    except BatchConflictError as error:
+        if error.code != "TaskExists":
+            raise
+        task = yield requests.get_task(key)
+        owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
+        _check_owner(plan, f"Batch task {key}", owner)
+        return Submission(key, pool, task.etag, adopted=True)
+    yield Log(f"Added Batch task {key.batch_task_id} to job {key.batch_job_id}.")
+    return Submission(key, pool, answer.etag)
+
+
+def _adopt(key: TaskKey, task: Answer, pool: str | None) -> Flow[Submission]:
+    """
+    Take over a task that an earlier try submitted.
+
+    Writing its constraints as they are changes nothing but its ETag. So a late kill of the earlier try, whose
+    worker may still be alive somewhere, carries an old ETag and cannot end the task that we now watch.
+    """
+    state = lower(task.json.get("state"))
+    yield Log(f"Batch task {key} was submitted by an earlier try and is {state}: reattached to it.")
+    try:
+        answer = yield requests.replace_task(
+            key, {"constraints": task.json.get("constraints") or {}}, task.etag
+        )
+    except (BatchConflictError, BatchPreconditionError) as error:
+        yield Log(f"Batch task {key} was not marked as taken over ({error.code}).", "DEBUG")
+        task = yield from _get_or_lost(key)
+        return Submission(key, pool, task.etag, adopted=True)
+    etag = answer.etag or (yield from _get_or_lost(key)).etag
+    return Submission(key, pool, etag, adopted=True)
+
+
+def _get_or_lost(key: TaskKey) -> Flow[Answer]:
+    task = yield from _get(requests.get_task(key))
+    if task is None:
+        raise BatchTaskLostError(f"Batch task {key} was deleted while this try took it over.")
+    return task
+
+
+def _get(request: requests.Request) -> Flow[Answer | None]:
+    """Flow: read a resource; None when it does not exist."""
+    try:
+        answer: Answer = yield request
+    except BatchNotFoundError:
+        return None
+    return answer
+
+
+def _check_owner(plan: TaskPlan, what: str, owner: str | None) -> None:
+    if owner != plan.work.owner:
+        raise BatchOwnershipError(
+            f"{what} exists and was not made by this work (its owner is {owner or 'not given'}, ours is "
+            f"{plan.work.owner}); it is left alone. Delete it, or rename the DAG or the task."
+        )
+
+
+# --- pools ---------------------------------------------------------------------------------------
+
+
+def _ensure_pool(plan: TaskPlan) -> Flow[None]:
+    """Check that the pool exists, or create or adopt the one that is described."""
+    pool_id = plan.batch_pool_id
+    if pool_id is None:
+        raise AzureBatchConfigurationError("batch_pool_id: missing; name a pool, or give a PoolSpec as pool.")
+    if plan.pool is None:
+        found = yield from _get(requests.get_pool(pool_id, select=("id", "state")))
+        if found is None or lower(found.json.get("state")) == "deleting":
+            problem = "does not exist" if found is None else "is being deleted"
+            raise AzureBatchConfigurationError(
+                f"batch_pool_id: pool {pool_id!r} {problem} in this Batch account. "
+                "Create it first, or give a PoolSpec as pool."
+            )
+        return
+    yield from create_or_adopt_pool(plan.pool)
+
+
+def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
+    """
+    Flow: make sure that a pool exists as described.
+
+    A pool of that id that fits the description is adopted, whoever made it; one that differs is refused with
+    the differences, and never changed. Safe to repeat and to run at the same time in many places.
+
+    :param body: the pool to create (REST JSON).
+    :return: whether this call created it.
+    """
+    pool_id = str(body["id"])
+    started = yield Now()
+    while True:
+        found = yield from _get(requests.get_pool(pool_id))
+        if found is not None and lower(found.json.get("state")) != "deleting":
+            _check_pool(body, found.json)
+            yield Log(f"Pool {pool_id} exists and fits its description: adopted.")
+            return False
+        if found is None:
+            try:
+                yield requests.create_pool(body)
+            except BatchConflictError as error:
+                # Somebody was quicker: look at what they made. Being deleted: wait below.
+                if error.code == "PoolExists":
+                    continue
+                if error.code != "PoolBeingDeleted":
+                    raise
+            else:
+                yield Log(f"Created pool {pool_id}; it stays, and bills, until it is deleted or scaled to 0.")
+                return True
+        if ((yield Now()) - started).total_seconds() > DELETION_PATIENCE:
+            raise BatchOwnershipError(
+                f"pool.id: pool {pool_id!r} is still being deleted after {DELETION_PATIENCE:.0f} s; "
+                "choose another id."
+            )
+        yield Log(f"Pool {pool_id} is being deleted; waiting until it is gone.")
+        yield Sleep(DELETION_POLL)
+
+
+def _check_pool(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
+    differences = pool_differences(dict(wanted), dict(found))
+    if differences:
+        raise BatchOwnershipError(
+            f"pool.id: pool {wanted['id']!r} exists and is not as described: {'; '.join(differences)}. "
+            "Change the description, choose another id, or delete the pool."
+        )
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+
+# --- a kill in the middle of a submission ----------------------------------------------------------
+
+
+def find_submitted(plan: TaskPlan) -> Flow[Submission | None]:
+    """
+    Flow: find the newest Batch task of this work that has not ended; None when there is none.
+
+    For a kill that arrives before the submission returned: what it had created must not run on.
+
+    :param plan: what was being submitted.
+    """
+    newest: Submission | None = None
+    for n in range(1, MAX_GENERATIONS + 1):
+        if plan.batch_job_id is None:
+            key = TaskKey(ids.job_id(plan.work, n), ids.task_id(plan.work))
+        else:
+            key = TaskKey(plan.batch_job_id, ids.task_id(plan.work, n))
+        task = yield from _get(requests.get_task(key))
+        if task is None:
+            return newest
+        owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
+        ours = owner == plan.work.owner and read_outcome(key, task.json) is None
+        newest = (
+            Submission(key, plan.batch_pool_id, task.etag, end_job=plan.batch_job_id is None)
+            if ours
+            else None
+        )
+    return newest

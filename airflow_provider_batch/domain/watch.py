@@ -1,0 +1,294 @@
+"""
+Watching one Batch task to its end, and ending it early.
+
+The result is decided from the task itself and from nothing else: not from counts, not from the job, not from
+the output. A poll without an answer is no result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from airflow_provider_batch.domain import polling, report, requests, waiting
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Save, Sleep, utc
+from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
+from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
+from airflow_provider_batch.domain.requests import Answer
+from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_WAITING, lower
+from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.exceptions import (
+    AzureBatchError,
+    BatchConflictError,
+    BatchDeadlineError,
+    BatchNotFoundError,
+    BatchPoolUnusableError,
+    BatchPreconditionError,
+    BatchTaskLostError,
+)
+
+#: seconds between two writes of the output offsets; after a restart at most this much output repeats
+SAVE_EVERY = 30.0
+#: seconds that a task may wait before the log says why, and between two looks at the reason
+FIRST_LOOK = 10.0
+LOOK_EVERY = 60.0
+#: seconds until a pool that looks hopeless is looked at again; hopeless twice is hopeless
+SECOND_LOOK = 5.0
+#: lines of stderr in the report of a failure
+REPORT_LINES = 20
+#: tries to terminate a task, when the service does not answer
+TERMINATE_TRIES = 4
+
+
+@dataclass(frozen=True)
+class WatchOptions:
+    """
+    How to watch.
+
+    :param poll_interval: greatest number of seconds between two polls.
+    :param max_output_bytes: bytes of each stream that are shown.
+    :param deadline: when to terminate the Batch task and fail; None for no limit.
+    """
+
+    poll_interval: float = 5.0
+    max_output_bytes: int = DEFAULT_CAP
+    deadline: datetime | None = None
+
+
+def watch(
+    submission: Submission, options: WatchOptions, saved: Mapping[str, Any] | None = None
+) -> Flow[TaskOutcome]:
+    """
+    Flow: show the task's output while it runs and return how it ended.
+
+    Whatever ends the watch early (the deadline, a pool that cannot run tasks, credentials that stay refused)
+    terminates the Batch task first, so that nothing runs on unseen. Only a cancellation does not: a triggerer
+    that restarts watches on.
+
+    :param submission: the task.
+    :param options: how to watch.
+    :param saved: what an earlier life of this watch saved.
+    :raises BatchTaskLostError: the task was deleted, or its job ended before it ran.
+    :raises BatchPoolUnusableError: the pool cannot run any task.
+    :raises BatchDeadlineError: the deadline passed.
+    """
+    try:
+        outcome = yield from _Watch(submission, options, saved).until_the_end()
+    except BatchTaskLostError:
+        raise
+    except Exception:
+        # Whatever it was, a fault of ours included: a task that nobody watches must not run on.
+        yield from terminate(submission, "the watch of it ended")
+        raise
+    if submission.end_job:
+        yield from _end_job(submission)
+    return outcome
+
+
+class _Watch:
+    def __init__(
+        self, submission: Submission, options: WatchOptions, saved: Mapping[str, Any] | None
+    ) -> None:
+        self.submission = submission
+        self.key = submission.key
+        self.options = options
+        self.resumed = bool(saved)
+        self.tail = OutputTail(self.key, cap=options.max_output_bytes, saved=saved)
+        self.pace = polling.Pace(options.poll_interval)
+        self.state: str | None = None
+        self.last_save: datetime | None = None
+        self.next_look: datetime | None = None
+        self.last_text: str | None = None
+        self.hopeless_looks = 0
+        self.refused_since: datetime | None = None
+        self.unanswered = False
+
+    def until_the_end(self) -> Flow[TaskOutcome]:
+        if self.resumed:
+            yield Log("The watch resumes after a restart; the last lines of output may repeat.")
+        while True:
+            now: datetime = yield Now()
+            self._check_deadline(now)
+            try:
+                outcome = yield from self._poll(now)
+            except BatchNotFoundError as error:
+                raise BatchTaskLostError(
+                    f"Batch task {self.key} does not exist any more ({error.code}): somebody deleted it."
+                ) from error
+            except AzureBatchError as error:
+                yield from self._survive(error, now)
+            else:
+                if outcome is not None:
+                    return (yield from self._finish(outcome))
+                yield from self._pause((yield Random()), now)
+
+    def _poll(self, now: datetime) -> Flow[TaskOutcome | None]:
+        answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
+        if self.unanswered:
+            yield Log("The Batch service answers again.")
+        self.unanswered, self.refused_since = False, None
+        task = answer.json
+        outcome = read_outcome(self.key, task)
+        if outcome is not None and self._is_stale(outcome):
+            outcome, task = None, {**task, "state": "active", "executionInfo": {}}
+        yield from self._note_state(task)
+        if (text := self.tail.enter(run_of(task))) is not None:
+            yield Log(text)
+        if outcome is not None:
+            return outcome
+        if lower(task.get("state")) in TASK_WAITING:
+            yield from self._look(now)
+        elif (yield from self.tail.read()):
+            self.pace.changed()
+        yield from self._save(now)
+        return None
+
+    def _is_stale(self, outcome: TaskOutcome) -> bool:
+        """Tell whether this end is the failure that an earlier try has answered for."""
+        stale = self.submission.stale_end
+        if stale is None or outcome.end_time is None:
+            return False
+        return utc(outcome.end_time) <= utc(stale)
+
+    def _note_state(self, task: Mapping[str, Any]) -> Flow[None]:
+        state = lower(task.get("state"))
+        if state == self.state:
+            return
+        self.state = state
+        self.pace.changed()
+        self.last_text = None
+        node = (task.get("nodeInfo") or {}).get("nodeId")
+        yield Log(f"Batch task {self.key} is {state}" + (f" on node {node}." if node else "."))
+
+    def _look(self, now: datetime) -> Flow[None]:
+        """Say why the task waits; give up when its job or its pool can never run it."""
+        if self.next_look is None:
+            self.next_look = now + timedelta(seconds=FIRST_LOOK)
+        if now < self.next_look:
+            return
+        self.next_look = now + timedelta(seconds=LOOK_EVERY)
+        text = yield from self._job_trouble()
+        if text is None:
+            text = yield from waiting.blocked_by(self.key)
+        if text is None and self.submission.batch_pool_id:
+            view = yield from waiting.look_at_pool(self.submission.batch_pool_id)
+            text = view.text
+            self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
+            if self.hopeless_looks > 1:
+                raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
+            if view.hopeless:
+                self.next_look = now + timedelta(seconds=SECOND_LOOK)
+        if text is not None and text != self.last_text:
+            self.last_text = text
+            yield Log(f"Waiting: {text}.")
+
+    def _job_trouble(self) -> Flow[str | None]:
+        job: Answer = yield requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+        state = lower(job.json.get("state"))
+        if state in JOB_CLOSED:
+            reason = (job.json.get("executionInfo") or {}).get("terminateReason") or "no reason given"
+            answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
+            if read_outcome(self.key, answer.json) is None:
+                raise BatchTaskLostError(
+                    f"Batch job {self.key.batch_job_id} is {state} ({reason}); its task "
+                    f"{self.key.batch_task_id} has not run and never will."
+                )
+        if state in ("disabled", "disabling"):
+            return f"job {self.key.batch_job_id} is {state}; its tasks wait until it is enabled"
+        return None
+
+    def _finish(self, outcome: TaskOutcome) -> Flow[TaskOutcome]:
+        yield from self.tail.read(at_the_end=True)
+        yield Save(self.tail.state())
+        if outcome.succeeded:
+            if self.tail.unavailable:
+                yield Log(f"Output is not available from the node ({self.tail.unavailable}).", "WARNING")
+            yield Log(report.summary(outcome))
+            return outcome
+        stderr = yield from self.tail.last_lines("stderr", REPORT_LINES)
+        yield Log(report.failure_report(outcome, stderr, self.tail.unavailable), "ERROR")
+        return outcome
+
+    def _save(self, now: datetime) -> Flow[None]:
+        if self.tail.run is None:
+            return
+        if self.last_save is None or (now - self.last_save).total_seconds() >= SAVE_EVERY:
+            self.last_save = now
+            yield Save(self.tail.state())
+
+    def _survive(self, error: AzureBatchError, now: datetime) -> Flow[None]:
+        """Wait after a poll that failed, or raise what waiting cannot cure."""
+        if polling.is_refusal(error):
+            self.refused_since = self.refused_since or now
+            if (now - self.refused_since).total_seconds() > polling.REFUSAL_PATIENCE:
+                raise error
+        elif not polling.is_transient(error):
+            raise error
+        if not self.unanswered:
+            yield Log(f"No answer to a poll, which says nothing about the Batch task: {error}", "WARNING")
+        self.unanswered = True
+        seconds = self.pace.wait_after(error, (yield Random()))
+        yield Sleep(self._until_deadline(seconds, now))
+
+    def _pause(self, random: float, now: datetime) -> Flow[None]:
+        yield Sleep(self._until_deadline(self.pace.wait(random), now))
+
+    def _until_deadline(self, seconds: float, now: datetime) -> float:
+        if self.options.deadline is None:
+            return seconds
+        return max(0.0, min(seconds, (self.options.deadline - now).total_seconds()))
+
+    def _check_deadline(self, now: datetime) -> None:
+        deadline = self.options.deadline
+        if deadline is not None and now >= deadline:
+            raise BatchDeadlineError(
+                f"Batch task {self.key} was {self.state or 'not seen'} when its time ran out at "
+                f"{deadline.isoformat(timespec='seconds')} (execution_timeout of the Airflow task)."
+            )
+
+
+def terminate(submission: Submission, why: str) -> Flow[bool]:
+    """
+    Flow: end exactly this Batch task, unless it ended or somebody took it over since.
+
+    Safe to repeat. The request carries the ETag of our own last write: a task that was written since (run
+    again or taken over by a later try) is not ours any more, and is left alone.
+
+    :param submission: the task.
+    :param why: for the log.
+    :return: whether it was terminated by this call.
+    """
+    for last in (*[False] * (TERMINATE_TRIES - 1), True):
+        try:
+            yield requests.terminate_task(submission.key, submission.etag)
+        except BatchPreconditionError:
+            yield Log(f"Batch task {submission.key} was taken over or run again since; left alone.")
+            return False
+        except (BatchConflictError, BatchNotFoundError) as error:
+            yield Log(f"Batch task {submission.key} needs no termination ({error.code}).")
+            return False
+        except AzureBatchError as error:
+            if last or not polling.is_transient(error):
+                yield Log(
+                    f"Batch task {submission.key} could not be terminated and may run on: {error}", "ERROR"
+                )
+                return False
+            yield Sleep(polling.QUICK)
+        else:
+            yield Log(f"Batch task {submission.key} was terminated: {why}.")
+            if submission.end_job:
+                yield from _end_job(submission)
+            return True
+    return False
+
+
+def _end_job(submission: Submission) -> Flow[None]:
+    try:
+        yield requests.terminate_job(submission.key.batch_job_id, "AirflowTaskEnded")
+    except (BatchConflictError, BatchNotFoundError):
+        # Ended already, which is what we want.
+        return
+    except AzureBatchError as error:
+        yield Log(f"Batch job {submission.key.batch_job_id} stays active: {error}", "WARNING")

@@ -1,0 +1,1 @@
+"""Links from an Airflow task to what it made in Azure."""

@@ -1,0 +1,51 @@
+"""What a flow asks for, done on a worker."""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_batch.client.ports import BatchPort
+from airflow_provider_batch.domain.flow import Effect, Log, Now, Random, Save, Sleep
+from airflow_provider_batch.domain.requests import Request
+
+__all__ = ["WorkerEffects"]
+
+
+class WorkerEffects:
+    """
+    Performs the effects of a flow on this thread.
+
+    :param port: sends the requests.
+    :param log: the Airflow task log.
+    """
+
+    def __init__(self, port: BatchPort, log: Any) -> None:
+        self._port = port
+        self._log = log
+
+    def __call__(self, effect: Effect) -> Any:
+        """
+        Perform one effect.
+
+        :param effect: what the flow asks for.
+        :return: its result.
+        """
+        match effect:
+            case Request():
+                return self._port.send(effect)
+            case Sleep(seconds):
+                time.sleep(seconds)
+            case Now():
+                return datetime.now(timezone.utc)
+            case Log(text, level):
+                self._log.log(logging.getLevelName(level), text)
+            case Random():
+                return random.random()  # noqa: S311 - jitter, not a secret
+            case Save():
+                # A worker that dies is followed by another try, with a log of its own that starts at byte 0.
+                pass
+        return None

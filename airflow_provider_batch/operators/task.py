@@ -1,0 +1,427 @@
+"""One command line as one Batch task."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSkipException,
+    BaseOperator,
+    conf,
+)
+
+from airflow_provider_batch.domain import submission as submissions
+from airflow_provider_batch.domain.ending import Ending
+from airflow_provider_batch.domain.flow import Flow, drive
+from airflow_provider_batch.domain.ids import WorkIdentity
+from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
+from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.submission import Submission, TaskPlan
+from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
+from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.secrets import mask_sas
+from airflow_provider_batch.links.portal import (
+    AzureBatchJobLink,
+    AzureBatchPoolLink,
+    AzureBatchTaskLink,
+    account_resource_id,
+    portal_urls,
+)
+from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.specs import (
+    JobSpec,
+    PoolSpec,
+    ResourceFile,
+    TaskSpec,
+    decided_later,
+    job_to_rest,
+    pool_to_rest,
+    task_to_rest,
+)
+from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
+from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+__all__ = ["AzureBatchTaskOperator"]
+
+#: stands for an id that is chosen when the task runs
+_LATER = "chosen-at-run-time"
+#: Airflow 2 looks for deferred tasks that timed out every 15 s; ours must be sooner
+_DEADLINE_MARGIN = timedelta(seconds=5)
+
+
+class AzureBatchTaskOperator(BaseOperator):
+    """
+    Run a command line as one Azure Batch task, with its output live in the Airflow task log.
+
+    The task goes into a job of its own on a pool, or into a job that exists (``batch_job_id``). A job of its
+    own ends together with its task; a pool that this operator creates stays until it is deleted.
+
+    What happens when things go wrong, the same in both modes:
+
+    * *A worker that dies and is retried* finds the Batch task that it had submitted and goes on watching it.
+      Nothing is ever submitted twice: ids follow from the DAG, the run, the task and its clears.
+    * *A retry after a failure* runs the command again: reactivated in a job that is given, else in the next
+      generation of its own job. *A clear* runs it again as new work.
+    * *Kill, and* ``execution_timeout``, terminate exactly this Batch task.
+    * *Batch's own retries* (``maxTaskRetryCount``) happen within one Airflow try.
+
+    The returned XCom has ``batch_job_id``, ``batch_task_id``, ``batch_pool_id``, ``node_id``, ``exit_code``,
+    ``result``, ``start_time``, ``end_time``, ``retry_count``, ``requeue_count`` and ``output_url``. Job, task
+    and pool are in the XCom ``batch_task`` as soon as the task is submitted.
+
+    Example::
+
+        AzureBatchTaskOperator(
+            task_id="split",
+            batch_pool_id="render",
+            command_line="/bin/bash -c 'python3 split.py'",
+            environment={"PARTS": "4"},
+        )
+
+    :param command_line: program and arguments (templated). Batch runs no shell: for pipes, variables or
+        built-ins write ``/bin/bash -c '...'``.
+    :param batch_task: everything else of the task: a :class:`~airflow_provider_batch.specs.TaskSpec`, REST
+        JSON, or an ``azure.batch.models`` object (templated). Its id is chosen by the operator.
+    :param environment: environment variables of the task (templated).
+    :param resource_files: files that Batch fetches to the node before the command starts (templated).
+    :param batch_pool_id: id of a pool that exists (templated).
+    :param batch_pool: description of a pool to create, or to adopt when one of that id fits (templated).
+    :param batch_job_id: id of a job that exists, to add the task to (templated). The job decides the pool.
+    :param batch_job: everything else of its own job, for example priority and constraints (templated).
+    :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
+    :param deferrable: wait in the triggerer instead of on the worker; by default as
+        ``[operators] default_deferrable`` says.
+    :param poll_interval: greatest number of seconds between two looks at the task and its output.
+    :param max_output_bytes: bytes of stdout and of stderr that are copied into the Airflow log; after that
+        only the end is.
+    :param skip_on_exit_code: exit codes that skip the Airflow task.
+    :param fail_on_exit_code: exit codes that fail the Airflow task without further retries.
+    :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range.
+    :raises BatchTaskFailedError: the Batch task failed.
+    :raises BatchTaskLostError: the Batch task was deleted, or its job ended before it ran.
+    :raises BatchPoolUnusableError: the pool cannot run tasks.
+    :raises BatchOwnershipError: a pool or job of the id exists and is not ours or not as described.
+
+    .. seealso:: Tasks - Create Task, Azure Batch REST API 2025-06-01.
+    """
+
+    template_fields: Sequence[str] = (
+        "azure_batch_conn_id",
+        "command_line",
+        "batch_task",
+        "environment",
+        "resource_files",
+        "batch_pool_id",
+        "batch_pool",
+        "batch_job_id",
+        "batch_job",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {
+        "command_line": "bash",
+        "batch_task": "json",
+        "environment": "json",
+        "resource_files": "json",
+        "batch_pool": "json",
+        "batch_job": "json",
+    }
+    operator_extra_links = (AzureBatchTaskLink(), AzureBatchJobLink(), AzureBatchPoolLink())
+    ui_color = "#dbe9f6"
+
+    def __init__(
+        self,
+        *,
+        command_line: str | None = None,
+        batch_task: TaskSpec | Mapping[str, Any] | None = None,
+        environment: Mapping[str, str] | None = None,
+        resource_files: Sequence[ResourceFile | Mapping[str, Any]] | None = None,
+        batch_pool_id: str | None = None,
+        batch_pool: PoolSpec | Mapping[str, Any] | None = None,
+        batch_job_id: str | None = None,
+        batch_job: JobSpec | Mapping[str, Any] | None = None,
+        azure_batch_conn_id: str = AzureBatchHook.default_conn_name,
+        deferrable: bool | None = None,
+        poll_interval: float = 5.0,
+        max_output_bytes: int = DEFAULT_CAP,
+        skip_on_exit_code: int | Collection[int] | None = None,
+        fail_on_exit_code: int | Collection[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.azure_batch_conn_id = azure_batch_conn_id
+        self.command_line = command_line
+        self.environment = environment
+        self.resource_files = resource_files
+        self.batch_task = batch_task
+        self.batch_pool_id = batch_pool_id
+        self.batch_pool = batch_pool
+        self.batch_job_id = batch_job_id
+        self.batch_job = batch_job
+        self.deferrable = (
+            conf.getboolean("operators", "default_deferrable", fallback=False)
+            if deferrable is None
+            else deferrable
+        )
+        self.poll_interval = poll_interval
+        self.max_output_bytes = max_output_bytes
+        self.skip_on_exit_code = _codes(skip_on_exit_code, "skip_on_exit_code")
+        self.fail_on_exit_code = _codes(fail_on_exit_code, "fail_on_exit_code")
+        self._check_numbers()
+        self._become_plain_json()
+        self._plan: TaskPlan | None = None
+        self._submission: Submission | None = None
+
+    # --- what was written ------------------------------------------------------------------------
+
+    def _check_numbers(self) -> None:
+        if self.poll_interval <= 0:
+            raise SpecError(
+                "poll_interval", f"{self.poll_interval} is not positive; give seconds, for example 5"
+            )
+        if self.max_output_bytes <= 0:
+            raise SpecError(
+                "max_output_bytes", f"{self.max_output_bytes} is not positive; give a number of bytes"
+            )
+        if both := set(self.skip_on_exit_code) & set(self.fail_on_exit_code):
+            raise SpecError("skip_on_exit_code", f"{sorted(both)} are in fail_on_exit_code too; choose one")
+
+    def _become_plain_json(self) -> None:
+        """Check what was given and keep it as plain JSON, so that it is templated and shown in the UI."""
+        if not decided_later(self.batch_pool) and self.batch_pool is not None:
+            self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
+        if not decided_later(self.batch_job) and self.batch_job is not None:
+            self.batch_job = self._job_body()
+        body = None if decided_later(self.batch_task) else self._task_body()
+        if body is not None and self.batch_task is not None:
+            own = {"environmentSettings"} if self.environment is not None else set()
+            own |= {"resourceFiles"} if self.resource_files is not None else set()
+            own |= {"commandLine"} if self.command_line is not None else set()
+            self.batch_task = {name: value for name, value in body.items() if name not in own}
+        if body is not None and self.resource_files is not None:
+            self.resource_files = body["resourceFiles"]
+        self._check_place()
+        mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
+
+    def _check_place(self) -> None:
+        if self.batch_job_id is not None:
+            for name in ("batch_pool_id", "batch_pool", "batch_job"):
+                if getattr(self, name) is not None:
+                    raise SpecError(
+                        name,
+                        "a job that exists (batch_job_id) has its own pool and settings; leave one out",
+                    )
+        elif self.batch_pool is None and self.batch_pool_id is None:
+            raise SpecError("batch_pool_id", "missing: name a pool, describe one (batch_pool), or name a job")
+        elif self.batch_pool is not None and self.batch_pool_id is not None:
+            raise SpecError("batch_pool_id", "batch_pool has an id of its own; leave one of them out")
+
+    def _job_body(self) -> dict[str, Any]:
+        body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
+        if body.pop("id") != _LATER:
+            raise SpecError(
+                "batch_job.id", "the operator chooses the id; to use a job that exists give batch_job_id"
+            )
+        if body.pop("poolInfo") != {"poolId": _LATER}:
+            raise SpecError("batch_job.poolInfo", "give the pool as batch_pool_id or batch_pool")
+        return body
+
+    def _task_body(self) -> dict[str, Any]:
+        """Put the task together from the parameters and check it as a whole."""
+        # An SDK object and a TaskSpec without a command line are put together before they are checked.
+        given = (
+            self.batch_task.to_rest()
+            if isinstance(self.batch_task, TaskSpec)
+            else dict(self.batch_task or {})
+        )
+        for name, parameter, value in (
+            ("commandLine", "command_line", self.command_line),
+            ("environmentSettings", "environment", _environment(self.environment)),
+            ("resourceFiles", "resource_files", self.resource_files),
+        ):
+            if value is None:
+                continue
+            if name in given:
+                raise SpecError(f"batch_task.{name}", f"is given as {parameter} too; leave one of them out")
+            given[name] = list(value) if name == "resourceFiles" and not decided_later(value) else value
+        body = task_to_rest(given, "batch_task", batch_task_id=_LATER)
+        if body.pop("id") != _LATER:
+            raise SpecError(
+                "batch_task.id", "the operator chooses the id, so that nothing is submitted twice"
+            )
+        return body
+
+    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
+        """
+        Render the templated fields, then hide SAS signatures in what Airflow shows of them.
+
+        :param context: the template context.
+        :param jinja_env: environment to render with.
+        """
+        super().render_template_fields(context, jinja_env)
+        mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    @cached_property
+    def hook(self) -> AzureBatchHook:
+        """The hook of this operator's connection."""
+        return AzureBatchHook(self.azure_batch_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any] | None:
+        """
+        Submit the task, or find the one that an earlier try submitted, and see it to its end.
+
+        :param context: the template context.
+        :return: ids, exit code, node, times; see the class.
+        """
+        self._plan = self._make_plan(context)
+        self._submission = self._run(submissions.submit(self._plan))
+        self._publish(context, self._submission)
+        deadline = self._deadline(context)
+        if self.deferrable:
+            self._wait_in_triggerer(context, self._submission, deadline)
+        options = WatchOptions(self.poll_interval, self.max_output_bytes, deadline)
+        outcome = self._run(watch(self._submission, options))
+        self._submission = None
+        return self._end(Ending.of_outcome(outcome, self._rules))
+
+    def execute_complete(
+        self, context: Context, event: Mapping[str, Any] | None = None
+    ) -> dict[str, Any] | None:
+        """
+        End the Airflow task on a worker, where its trigger could not.
+
+        :param context: the template context.
+        :param event: the ending that the trigger saw.
+        """
+        if event is None:
+            raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
+        return self._end(Ending.from_json(event))
+
+    def on_kill(self) -> None:
+        """Terminate exactly the Batch task of this try; tasks of other tries and runs are left alone."""
+        if self._plan is None:
+            return
+        # A hook of its own: the signal may have come in the middle of a request of the other one.
+        hook = AzureBatchHook(self.azure_batch_conn_id)
+        try:
+            drive(_kill(self._plan, self._submission), WorkerEffects(hook.get_conn(), self.log))
+        finally:
+            hook.close()
+
+    @property
+    def _rules(self) -> ExitCodeRules:
+        return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
+
+    def _run(self, flow: Flow[Any]) -> Any:
+        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+
+    def _make_plan(self, context: Context) -> TaskPlan:
+        self._check_place()
+        pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        return TaskPlan(
+            work=self._identity(context),
+            task=self._task_body(),
+            batch_job_id=self.batch_job_id,
+            job=self._job_body(),
+            batch_pool_id=pool["id"] if pool else self.batch_pool_id,
+            pool=pool,
+        )
+
+    def _identity(self, context: Context) -> WorkIdentity:
+        task_instance: Any = context["ti"]
+        dag_run: Any = context["dag_run"]
+        started = dag_run.start_date or getattr(dag_run, "run_after", None) or dag_run.logical_date
+        return WorkIdentity(
+            deployment_id=self.hook.connection.deployment_id or "",
+            dag_id=task_instance.dag_id,
+            run_id=task_instance.run_id,
+            task_id=task_instance.task_id,
+            map_index=task_instance.map_index,
+            run_started=started.astimezone(timezone.utc).isoformat(timespec="microseconds"),
+            max_tries=task_instance.max_tries,
+        )
+
+    def _publish(self, context: Context, submission: Submission) -> None:
+        """Make ids and links available while the task runs."""
+        task_instance: Any = context["ti"]
+        ids = {
+            "batch_job_id": submission.key.batch_job_id,
+            "batch_task_id": submission.key.batch_task_id,
+            "batch_pool_id": submission.batch_pool_id,
+        }
+        task_instance.xcom_push(key="batch_task", value=ids)
+        connection = self.hook.connection
+        account = account_resource_id(
+            connection.subscription_id, connection.resource_group, connection.account_name
+        )
+        urls = portal_urls(account, submission.key, submission.batch_pool_id)
+        for key, url in urls.items():
+            task_instance.xcom_push(key=key, value=url)
+
+    def _deadline(self, context: Context) -> datetime | None:
+        """When our own time is up: a little before Airflow's, which ends a trigger without telling it."""
+        if self.execution_timeout is None:
+            return None
+        task_instance: Any = context["ti"]
+        margin = min(_DEADLINE_MARGIN, self.execution_timeout / 10)
+        deadline: datetime = task_instance.start_date + self.execution_timeout - margin
+        return deadline.astimezone(timezone.utc)
+
+    def _wait_in_triggerer(self, context: Context, submission: Submission, deadline: datetime | None) -> None:
+        task_instance: Any = context["ti"]
+        self.defer(
+            trigger=AzureBatchTaskTrigger(
+                azure_batch_conn_id=self.azure_batch_conn_id,
+                submission=asdict(submission),
+                poll_interval=self.poll_interval,
+                max_output_bytes=self.max_output_bytes,
+                deadline=deadline.isoformat() if deadline else None,
+                skip_on_exit_code=list(self.skip_on_exit_code),
+                fail_on_exit_code=list(self.fail_on_exit_code),
+                worker_endings=endings_for_a_worker(self, task_instance),
+                push_result=bool(self.do_xcom_push),
+                deferred_at=datetime.now(timezone.utc).isoformat(),
+            ),
+            method_name="execute_complete",
+        )
+
+    def _end(self, ending: Ending) -> dict[str, Any] | None:
+        if ending.verdict is Verdict.SUCCESS:
+            return ending.outcome.as_json() if ending.outcome else None
+        if ending.verdict is Verdict.SKIPPED:
+            raise AirflowSkipException(f"{ending.message}; skip_on_exit_code says to skip")
+        if ending.verdict is Verdict.FAILED_FOR_GOOD:
+            raise AirflowFailException(
+                f"{ending.message}; fail_on_exit_code says not to retry"
+            ) from ending.error()
+        raise ending.error()
+
+
+def _kill(plan: TaskPlan, submission: Submission | None) -> Flow[None]:
+    if submission is None:
+        submission = yield from submissions.find_submitted(plan)
+    if submission is not None:
+        yield from terminate(submission, "the Airflow task was killed")
+
+
+def _codes(value: int | Collection[int] | None, name: str) -> list[int]:
+    codes = [] if value is None else [value] if isinstance(value, int) else sorted(value)
+    for code in codes:
+        if not isinstance(code, int) or isinstance(code, bool) or code == 0:
+            raise SpecError(name, f"{code!r} is not a non-zero exit code")
+    return codes
+
+
+def _environment(environment: Mapping[str, str] | None) -> Any:
+    if environment is None or decided_later(environment):
+        return environment
+    return [{"name": name, "value": value} for name, value in environment.items()]

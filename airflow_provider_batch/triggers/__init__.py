@@ -1,0 +1,1 @@
+"""Triggers: what waits for Azure Batch in the triggerer, without a worker."""

@@ -1,0 +1,57 @@
+"""What a flow asks for, done in a triggerer's event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timezone
+from typing import Any
+
+from airflow_provider_batch.client.ports import AsyncBatchPort
+from airflow_provider_batch.domain.flow import Effect, Log, Now, Random, Save, Sleep
+from airflow_provider_batch.domain.requests import Request
+
+__all__ = ["TriggerEffects"]
+
+
+class TriggerEffects:
+    """
+    Performs the effects of a flow without blocking the event loop.
+
+    :param port: sends the requests.
+    :param log: the Airflow task log.
+    :param save: keeps the state of the flow over a restart of the triggerer.
+    """
+
+    def __init__(
+        self, port: AsyncBatchPort, log: Any, save: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
+        self._port = port
+        self._log = log
+        self._save = save
+
+    async def __call__(self, effect: Effect) -> Any:
+        """
+        Perform one effect.
+
+        :param effect: what the flow asks for.
+        :return: its result.
+        """
+        match effect:
+            case Request():
+                return await self._port.send(effect)
+            case Sleep(seconds):
+                await asyncio.sleep(seconds)
+            case Now():
+                return datetime.now(timezone.utc)
+            case Log(text, level):
+                self._log.log(logging.getLevelName(level), text)
+                # Writing blocks the loop of every trigger: let the others run between two events.
+                await asyncio.sleep(0)
+            case Random():
+                return random.random()  # noqa: S311 - jitter, not a secret
+            case Save(state):
+                await self._save(state)
+        return None

@@ -1,0 +1,188 @@
+"""The trigger of one Batch task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.triggers.base import (
+    BaseTrigger,
+    TaskFailedEvent,
+    TaskSkippedEvent,
+    TaskSuccessEvent,
+    TriggerEvent,
+)
+
+from airflow_provider_batch.domain.ending import Ending
+from airflow_provider_batch.domain.flow import Flow, drive_async
+from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
+from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.exceptions import AzureBatchError
+from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
+from airflow_provider_batch.triggers.effects import TriggerEffects
+from airflow_provider_batch.triggers.task_instance import get_xcom, is_still_deferred_to, set_xcom
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
+
+__all__ = ["AzureBatchTaskTrigger"]
+
+#: A task that resumes on a worker at once can meet the executor's late report of the worker that deferred it,
+#: which Airflow 3.3 takes for a crash.
+_BEFORE_A_WORKER = timedelta(seconds=5)
+
+_END_EVENTS: Mapping[Verdict, Callable[[], TriggerEvent]] = {
+    Verdict.SUCCESS: TaskSuccessEvent,
+    Verdict.SKIPPED: TaskSkippedEvent,
+    Verdict.FAILED: TaskFailedEvent,
+    Verdict.FAILED_FOR_GOOD: TaskFailedEvent,
+}
+
+
+class AzureBatchTaskTrigger(BaseTrigger):
+    """
+    Watch one Batch task, show its output in the task's log, and end the Airflow task.
+
+    It ends the task itself where that is right and resumes on a worker where it is not. When the triggerer
+    restarts, it runs again from the top: what it needs is in its arguments, in Batch, and in an XCom of its
+    task instance (the offsets of the output).
+
+    :param azure_batch_conn_id: Airflow connection of the Batch account.
+    :param submission: the task to watch, as plain data; no secret is in it.
+    :param poll_interval: greatest number of seconds between two polls.
+    :param max_output_bytes: bytes of each stream that are shown.
+    :param deadline: when to terminate the Batch task and fail, ISO 8601.
+    :param skip_on_exit_code: exit codes that skip the Airflow task.
+    :param fail_on_exit_code: exit codes that fail the Airflow task without further retries.
+    :param worker_endings: verdicts that end on a worker.
+    :param push_result: whether the outcome becomes the task's return value.
+    :param deferred_at: when the operator deferred, ISO 8601.
+    """
+
+    def __init__(
+        self,
+        azure_batch_conn_id: str,
+        submission: Mapping[str, Any],
+        poll_interval: float = 5.0,
+        max_output_bytes: int = DEFAULT_CAP,
+        deadline: str | None = None,
+        skip_on_exit_code: Sequence[int] = (),
+        fail_on_exit_code: Sequence[int] = (),
+        worker_endings: Sequence[str] = (),
+        push_result: bool = True,
+        deferred_at: str | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.azure_batch_conn_id = azure_batch_conn_id
+        self.submission = dict(submission)
+        self.poll_interval = poll_interval
+        self.max_output_bytes = max_output_bytes
+        self.deadline = deadline
+        self.skip_on_exit_code = list(skip_on_exit_code)
+        self.fail_on_exit_code = list(fail_on_exit_code)
+        self.worker_endings = list(worker_endings)
+        self.push_result = push_result
+        self.deferred_at = deferred_at
+        self._ended = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what is needed to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "azure_batch_conn_id": self.azure_batch_conn_id,
+                "submission": self.submission,
+                "poll_interval": self.poll_interval,
+                "max_output_bytes": self.max_output_bytes,
+                "deadline": self.deadline,
+                "skip_on_exit_code": self.skip_on_exit_code,
+                "fail_on_exit_code": self.fail_on_exit_code,
+                "worker_endings": self.worker_endings,
+                "push_result": self.push_result,
+                "deferred_at": self.deferred_at,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Watch until the Batch task ends; yield one event."""
+        try:
+            saved = await self._saved()
+            outcome = await self._drive(watch(self._submission(), self._options(), saved))
+        except AzureBatchError as error:
+            # Raising would cost a worker start for nothing: the reason is here, and goes into the log here.
+            self.log.error("%s", error)
+            ending = Ending.of_error(error)
+        else:
+            rules = ExitCodeRules(tuple(self.skip_on_exit_code), tuple(self.fail_on_exit_code))
+            ending = Ending.of_outcome(outcome, rules)
+        event = await self._event(ending)
+        self._ended = True
+        yield event
+
+    async def on_kill(self) -> None:
+        """
+        Terminate the Batch task when a person ended or cleared the Airflow task.
+
+        Called by Airflow 3.3 and later; not on a restart of the triggerer, and not on a time-out.
+        """
+        await self._kill()
+
+    async def cleanup(self) -> None:
+        """Below Airflow 3.3, find out whether this is a kill, and then terminate the Batch task."""
+        if AIRFLOW_V_3_3_PLUS or self._ended or self.task_instance is None:
+            return
+        if not await is_still_deferred_to(self.task_instance, self.trigger_id):
+            await self._kill()
+
+    async def _kill(self) -> None:
+        if self._ended:
+            return
+        await self._drive(terminate(self._submission(), "the Airflow task was killed or cleared"))
+
+    async def _drive(self, flow: Flow[Any]) -> Any:
+        async with AzureBatchAsyncHook(self.azure_batch_conn_id) as hook:
+            effects = TriggerEffects(await hook.get_conn(), self.log, self._save)
+            return await drive_async(flow, effects)
+
+    async def _event(self, ending: Ending) -> TriggerEvent:
+        if self.task_instance is None or ending.verdict.value in self.worker_endings:
+            await self._not_too_soon_for_a_worker()
+            return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
+        if ending.verdict is Verdict.SUCCESS and self.push_result and ending.outcome is not None:
+            await set_xcom(self.task_instance, "return_value", ending.outcome.as_json())
+        return _END_EVENTS[ending.verdict]()
+
+    async def _not_too_soon_for_a_worker(self) -> None:
+        if self.deferred_at is None or self.task_instance is None:
+            return
+        due = datetime.fromisoformat(self.deferred_at) + _BEFORE_A_WORKER
+        await asyncio.sleep(max(0.0, (due - datetime.now(timezone.utc)).total_seconds()))
+
+    @property
+    def _state_key(self) -> str:
+        try_number = getattr(self.task_instance, "try_number", 0)
+        return f"batch_output_try{try_number}"
+
+    async def _saved(self) -> Mapping[str, Any] | None:
+        if self.task_instance is None:
+            return None
+        saved = await get_xcom(self.task_instance, self._state_key)
+        return saved if isinstance(saved, Mapping) else None
+
+    async def _save(self, state: dict[str, Any]) -> None:
+        if self.task_instance is None:
+            return
+        try:
+            await set_xcom(self.task_instance, self._state_key, state)
+        except Exception as error:  # noqa: BLE001 - lost offsets repeat some lines, they decide nothing
+            self.log.warning("The position in the output was not saved: %s", error)
+
+    def _submission(self) -> Submission:
+        return Submission(**{**self.submission, "key": TaskKey(**self.submission["key"])})
+
+    def _options(self) -> WatchOptions:
+        deadline = datetime.fromisoformat(self.deadline) if self.deadline else None
+        return WatchOptions(self.poll_interval, self.max_output_bytes, deadline)
