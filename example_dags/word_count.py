@@ -47,7 +47,7 @@ with DAG(
         ),
     },
     default_args={
-        "pool": ONE_NODE,
+        "batch_pool": ONE_NODE,
         "environment": {"WORD_COUNT_RUN": "word-count-{{ run_id }}"},
         "deferrable": True,
         "poll_interval": 1,

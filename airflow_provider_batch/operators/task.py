@@ -155,6 +155,8 @@ class AzureBatchTaskOperator(BaseOperator):
         fail_on_exit_code: int | Collection[int] | None = None,
         **kwargs: Any,
     ) -> None:
+        if not isinstance(kwargs.get("pool", ""), str):
+            raise SpecError("pool", "is Airflow's own pool of slots; describe the Batch pool as batch_pool")
         super().__init__(**kwargs)
         self.azure_batch_conn_id = azure_batch_conn_id
         self.command_line = command_line
