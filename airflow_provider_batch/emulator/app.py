@@ -1,0 +1,112 @@
+"""Puts the emulator together and serves it until a signal ends it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.routing import Mount, Route
+from starlette.types import ASGIApp
+
+from airflow_provider_batch.emulator.clock import Clock, SystemClock
+from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.middleware.authentication import SharedKey
+from airflow_provider_batch.emulator.middleware.bodies import BodyLimit
+from airflow_provider_batch.emulator.middleware.errors import ErrorBodies
+from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
+from airflow_provider_batch.emulator.middleware.hosts import LocalHosts
+from airflow_provider_batch.emulator.middleware.versions import ApiVersion
+from airflow_provider_batch.emulator.routes.control import ControlRoutes
+from airflow_provider_batch.emulator.routes.counting import RequestCounter
+from airflow_provider_batch.emulator.routes.service import BatchRoutes
+from airflow_provider_batch.emulator.service.services import Services
+
+SHUTDOWN_SECONDS = 3
+"""How long open requests may take to end after a signal."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """
+    What ``batch-emulator serve`` was told.
+
+    :param root: folder for the nodes' files.
+    :param node_start_seconds: time that a node takes from allocation to idle.
+    :param allowed_hosts: names beside the local ones that a request may give as its Host.
+    :param url: the address, for the tasks' environment.
+    """
+
+    account_name: str
+    account_key: str
+    root: Path
+    node_start_seconds: float
+    allowed_hosts: tuple[str, ...]
+    url: str
+    log_level: str = "warning"
+
+
+def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
+    """Build the ASGI application over an engine."""
+    counter = RequestCounter()
+    control = ControlRoutes(counter, settings.account_name, settings.account_key)
+    routes: ASGIApp = BatchRoutes(Services.over(engine), counter)
+    service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key, clock)
+    # Order: what comes first sees the request first.
+    middleware = [
+        Middleware(StandardHeaders),
+        Middleware(ErrorBodies, clock=clock),
+        Middleware(LocalHosts, allowed=settings.allowed_hosts),
+        Middleware(BodyLimit),
+    ]
+    mounted: list[Route | Mount] = [*control.routes(), Mount("/", app=service)]
+    return Starlette(routes=mounted, middleware=middleware)
+
+
+class _Server(uvicorn.Server):
+    """Says when it listens."""
+
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._listening = listening
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say so."""
+        await super().startup(sockets=sockets)
+        if self.started:
+            self._listening()
+
+
+def serve(settings: Settings, listener: socket.socket, listening: Callable[[], None]) -> None:
+    """
+    Serve until SIGINT or SIGTERM; every process of every task is ended before this returns.
+
+    :param listener: bound and listening.
+    :param listening: called once, when requests are answered.
+    """
+    clock = SystemClock()
+    engine = Engine(
+        settings.root,
+        account_name=settings.account_name,
+        account_url=settings.url,
+        machine_settings=MachineSettings(node_start_seconds=settings.node_start_seconds),
+        clock=clock,
+    )
+    try:
+        config = uvicorn.Config(
+            build_app(engine, settings, clock),
+            log_config=None,
+            log_level=settings.log_level,
+            access_log=settings.log_level in ("info", "debug"),
+            server_header=False,
+            lifespan="off",
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+        _Server(config, listening).run(sockets=[listener])
+    finally:
+        engine.close()

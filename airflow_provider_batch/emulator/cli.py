@@ -1,0 +1,202 @@
+"""``batch-emulator serve``: options, checks before anything listens, and a clean end."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+import errno
+import ipaddress
+import logging
+import re
+import secrets
+import socket
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+from airflow_provider_batch.emulator import DEFAULT_ACCOUNT_KEY, DEFAULT_ACCOUNT_NAME, DEFAULT_PORT
+from airflow_provider_batch.emulator.wire.signature import decode_key
+
+EXIT_USAGE = 2
+_ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+_LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
+
+
+class StartError(Exception):
+    """The emulator cannot start as asked; the text says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(
+        level=options.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
+    )
+    try:
+        return _serve(options)
+    except StartError as error:
+        sys.stderr.write(f"batch-emulator: {error}\n")
+        return EXIT_USAGE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line that ``batch-emulator`` understands."""
+    root = argparse.ArgumentParser(
+        prog="batch-emulator",
+        description="A local stand-in for the Azure Batch service. It RUNS the commands that it is given.",
+    )
+    serve = root.add_subparsers(required=True, metavar="command").add_parser(
+        "serve",
+        help="listen and serve until SIGINT or SIGTERM",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    serve.add_argument("--host", default="127.0.0.1", help="address to listen on")
+    serve.add_argument(
+        "--port", type=_port, default=DEFAULT_PORT, help="port to listen on; 0 takes a free one"
+    )
+    serve.add_argument("--account-name", default=DEFAULT_ACCOUNT_NAME, help="name of the Batch account")
+    serve.add_argument(
+        "--account-key",
+        default=DEFAULT_ACCOUNT_KEY,
+        help="base64 key of the account; 'random' makes one and prints it on stderr; the default is public",
+    )
+    serve.add_argument(
+        "--root", type=Path, help="folder for the nodes' files; a temporary one when not given"
+    )
+    serve.add_argument(
+        "--node-start-seconds",
+        type=_seconds,
+        default=0.2,
+        help="time that a node takes from allocation to idle",
+    )
+    serve.add_argument(
+        "--allowed-host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further name that requests may give as their Host; may be repeated",
+    )
+    serve.add_argument(
+        "--allow-non-loopback",
+        action="store_true",
+        help="permit a --host that other machines reach; they can then run commands here",
+    )
+    serve.add_argument("--log-level", choices=_LOG_LEVELS, default="warning", help="how much goes to stderr")
+    return root
+
+
+def _serve(options: argparse.Namespace) -> int:
+    key = _account_key(options.account_key)
+    if not _ACCOUNT_NAME.fullmatch(options.account_name):
+        raise StartError("--account-name takes 3 to 24 lower-case letters and digits.")
+    _check_host(options.host, options.allow_non_loopback)
+    with closing(_listen(options.host, options.port)) as listener, tempfile.TemporaryDirectory() as scratch:
+        # Imported late: --help and refusals need neither the web server nor the engine.
+        try:
+            from airflow_provider_batch.emulator.app import Settings, serve
+        except ModuleNotFoundError as error:
+            if error.name not in ("starlette", "uvicorn"):
+                raise
+            raise StartError(
+                f"{error.name} is not installed; install 'airflow-provider-batch[emulator]'."
+            ) from error
+        settings = Settings(
+            account_name=options.account_name,
+            account_key=key,
+            root=_root(options.root or Path(scratch) / "batch"),
+            node_start_seconds=options.node_start_seconds,
+            allowed_hosts=tuple(options.allowed_host),
+            url=_url(listener),
+            log_level=options.log_level,
+        )
+        serve(settings, listener, lambda: _announce(settings.url))
+    return 0
+
+
+def _announce(url: str) -> None:
+    sys.stdout.write(f"batch-emulator listening on {url}\n")
+    sys.stdout.flush()
+
+
+def _account_key(value: str) -> str:
+    if value == "random":
+        key = base64.b64encode(secrets.token_bytes(64)).decode("ascii")
+        sys.stderr.write(f"batch-emulator: account key {key}\n")
+        sys.stderr.flush()
+        return key
+    try:
+        decode_key(value)
+    except ValueError as error:
+        raise StartError(f"--account-key: {error}.") from None
+    return value
+
+
+def _check_host(host: str, allowed: bool) -> None:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise StartError(f"--host {host}: the address is not known here ({error}).") from None
+    if allowed:
+        return
+    for *_, address in found:
+        if not ipaddress.ip_address(str(address[0]).partition("%")[0]).is_loopback:
+            raise StartError(
+                f"--host {host} can be reached from other machines, and the emulator runs commands. "
+                "Use 127.0.0.1, or add --allow-non-loopback if that is what you want."
+            )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    listener = socket.socket(family, kind, protocol)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(address)
+        listener.listen(256)
+    except OSError as error:
+        listener.close()
+        raise StartError(_cannot_listen(host, port, error)) from None
+    return listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken by another program. "
+            "Stop that program, or choose another port with --port (0 takes a free one)."
+        )
+    if error.errno == errno.EACCES:
+        return f"this user may not listen on port {port}. Choose a port above 1023 with --port."
+    return f"cannot listen on {host}, port {port}: {error.strerror}."
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _root(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+    except OSError as error:
+        raise StartError(f"--root {folder}: {error.strerror}.") from None
+    return folder.resolve()
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if port not in range(65536):
+        raise argparse.ArgumentTypeError("a port is a number from 0 to 65535")
+    return port
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 <= seconds <= 86400:
+        raise argparse.ArgumentTypeError("seconds from 0 to 86400 are expected")
+    return seconds

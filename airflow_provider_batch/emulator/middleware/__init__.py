@@ -1,0 +1,1 @@
+"""What every request passes before an operation sees it; each module is one ASGI middleware."""

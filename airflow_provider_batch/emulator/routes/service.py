@@ -1,0 +1,50 @@
+"""The ASGI application behind all checks: finds the operation, runs its handler in a thread."""
+
+from __future__ import annotations
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.routes.calls import Call
+from airflow_provider_batch.emulator.routes.counting import RequestCounter
+from airflow_provider_batch.emulator.routes.matching import Match, Matcher
+from airflow_provider_batch.emulator.routes.table import OPERATIONS
+from airflow_provider_batch.emulator.service.services import Services
+from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.query import Query
+
+
+class BatchRoutes:
+    """Answers the operations of the service."""
+
+    def __init__(self, services: Services, counter: RequestCounter) -> None:
+        self._services = services
+        self._counter = counter
+        self._matcher = Matcher(OPERATIONS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one request."""
+        request = Request(scope, receive)
+        match = self._matcher.find(request.method, scope["raw_path"].decode("latin-1"))
+        self._counter.count(match.operation.name)
+        answer = await self._answer(request, match)
+        await answer(scope, receive, send)
+
+    async def _answer(self, request: Request, match: Match) -> Response:
+        handler = match.operation.handler
+        if handler is None:
+            raise errors.not_implemented(f"The operation {match.operation.name}")
+        call = Call(
+            operation=match.operation.name,
+            path=request.scope["raw_path"].decode("latin-1"),
+            ids=match.ids,
+            query=Query.parse(request.scope["query_string"].decode("latin-1")),
+            headers=request.headers,
+            body=await request.body(),
+            links=Links.of_scope(request.scope),
+            request_id=request.scope["state"]["request_id"],
+        )
+        return await run_in_threadpool(handler, self._services, call)

@@ -1,0 +1,30 @@
+"""All services over one engine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.service.account import Account
+from airflow_provider_batch.emulator.service.files import Files
+from airflow_provider_batch.emulator.service.jobs import Jobs
+from airflow_provider_batch.emulator.service.nodes import Nodes
+from airflow_provider_batch.emulator.service.pools import Pools
+from airflow_provider_batch.emulator.service.tasks import Tasks
+
+
+@dataclass(frozen=True)
+class Services:
+    """What the routes call."""
+
+    account: Account
+    pools: Pools
+    nodes: Nodes
+    jobs: Jobs
+    tasks: Tasks
+    files: Files
+
+    @classmethod
+    def over(cls, engine: Engine) -> Services:
+        """Build them all."""
+        return cls(Account(), Pools(engine), Nodes(engine), Jobs(engine), Tasks(engine), Files(engine))

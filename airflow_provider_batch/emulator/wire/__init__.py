@@ -1,0 +1,1 @@
+"""The protocol: signatures, query options, times, bodies, rendering. Knows no engine and no HTTP server."""

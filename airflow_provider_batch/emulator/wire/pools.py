@@ -1,0 +1,91 @@
+"""Pools and counts of their nodes as JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from airflow_provider_batch.emulator.model.etags import etag
+from airflow_provider_batch.emulator.model.nodes import Node
+from airflow_provider_batch.emulator.model.pools import Pool, ResizeError
+from airflow_provider_batch.emulator.model.states import NodeState
+from airflow_provider_batch.emulator.wire.durations import format_duration
+from airflow_provider_batch.emulator.wire.fields import Fields, Json, name_values, present
+from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.times import format_time
+
+
+def _given(name: str) -> Callable[[Pool, Links], Any]:
+    return lambda pool, links: pool.spec.definition.get(name)
+
+
+POOL: Fields[Pool] = {
+    "id": lambda pool, links: pool.id,
+    "displayName": _given("displayName"),
+    "url": lambda pool, links: links.pool(pool.id),
+    "eTag": lambda pool, links: etag(pool.last_modified),
+    "lastModified": lambda pool, links: format_time(pool.last_modified),
+    "creationTime": lambda pool, links: format_time(pool.creation_time),
+    "state": lambda pool, links: pool.state.value,
+    "stateTransitionTime": lambda pool, links: format_time(pool.state_transition_time),
+    "allocationState": lambda pool, links: pool.allocation_state.value,
+    "allocationStateTransitionTime": lambda pool, links: format_time(pool.allocation_state_transition_time),
+    "vmSize": lambda pool, links: pool.spec.vm_size,
+    "resizeTimeout": lambda pool, links: format_duration(pool.resize_timeout),
+    "resizeErrors": lambda pool, links: [_resize_error(error) for error in pool.resize_errors] or None,
+    "currentDedicatedNodes": lambda pool, links: pool.current_dedicated_nodes,
+    "targetDedicatedNodes": lambda pool, links: pool.target_dedicated_nodes,
+    "currentLowPriorityNodes": lambda pool, links: pool.current_low_priority_nodes,
+    "targetLowPriorityNodes": lambda pool, links: pool.target_low_priority_nodes,
+    "enableAutoScale": _given("enableAutoScale"),
+    "enableInterNodeCommunication": _given("enableInterNodeCommunication"),
+    "networkConfiguration": _given("networkConfiguration"),
+    "startTask": _given("startTask"),
+    "applicationPackageReferences": _given("applicationPackageReferences"),
+    "taskSlotsPerNode": _given("taskSlotsPerNode"),
+    "taskSchedulingPolicy": _given("taskSchedulingPolicy"),
+    "virtualMachineConfiguration": _given("virtualMachineConfiguration"),
+    "userAccounts": _given("userAccounts"),
+    "metadata": _given("metadata"),
+    "mountConfiguration": _given("mountConfiguration"),
+    "upgradePolicy": _given("upgradePolicy"),
+}
+
+_COUNTED: dict[str, NodeState] = {
+    "creating": NodeState.CREATING,
+    "idle": NodeState.IDLE,
+    "leavingPool": NodeState.LEAVING_POOL,
+    "offline": NodeState.OFFLINE,
+    "preempted": NodeState.PREEMPTED,
+    "rebooting": NodeState.REBOOTING,
+    "reimaging": NodeState.REIMAGING,
+    "running": NodeState.RUNNING,
+    "starting": NodeState.STARTING,
+    "startTaskFailed": NodeState.START_TASK_FAILED,
+    "unusable": NodeState.UNUSABLE,
+    "unknown": NodeState.UNKNOWN,
+    "waitingForStartTask": NodeState.WAITING_FOR_START_TASK,
+    "deallocated": NodeState.DEALLOCATED,
+    "deallocating": NodeState.DEALLOCATING,
+    "upgradingOS": NodeState.UPGRADING_OS,
+}
+
+
+def node_counts_json(pool: Pool) -> Json:
+    """Write how many nodes of a pool are in which state."""
+    nodes = list(pool.nodes.values())
+    return {
+        "poolId": pool.id,
+        "dedicated": _counts(node for node in nodes if node.is_dedicated),
+        "lowPriority": _counts(node for node in nodes if not node.is_dedicated),
+    }
+
+
+def _counts(nodes: Iterable[Node]) -> Json:
+    by_state = Counter(node.state for node in nodes)
+    return {**{name: by_state[state] for name, state in _COUNTED.items()}, "total": by_state.total()}
+
+
+def _resize_error(error: ResizeError) -> Json:
+    return present(code=error.code, message=error.message, values=name_values(error.values))

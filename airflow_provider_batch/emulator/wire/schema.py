@@ -1,0 +1,163 @@
+"""
+The bodies that requests may have, checked against the 2025-06-01 schema.
+
+The schema is data (``schema_2025_06_01.json``): models, their properties, types and which are required.
+Checking returns the service's spelling of the same body: enumerations in their own casing, durations
+normalised, nulls dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.wire.durations import normalise_duration
+from airflow_provider_batch.emulator.wire.times import parse_time
+
+_INT32 = range(-(2**31), 2**31)
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
+
+Json = dict[str, Any]
+
+
+@cache
+def schema() -> Mapping[str, Any]:
+    """The schema as it is shipped."""
+    text = files("airflow_provider_batch.emulator.wire").joinpath("schema_2025_06_01.json").read_text("utf-8")
+    loaded: Mapping[str, Any] = json.loads(text)
+    return loaded
+
+
+def parse_body(operation: str, body: bytes) -> Json:
+    """
+    Read and check the body of an operation.
+
+    :param operation: name of an operation that takes a body, as in the schema.
+    :raises ServiceError: ``InvalidRequestBody``, ``MissingRequiredProperty``, ``UnsupportedProperty`` or
+        ``InvalidPropertyValue``; the last three name the property with its path.
+    """
+    try:
+        document = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise errors.invalid_request_body("The request body is not JSON") from None
+    return check_object(document, schema()["operations"][operation], "")
+
+
+def check_object(value: Any, model: str, path: str) -> Json:
+    """
+    Check a JSON object against a model.
+
+    :param path: where the object stands in the body, empty for the body itself.
+    """
+    if not isinstance(value, dict):
+        if not path:
+            raise errors.invalid_request_body("The request body is not a JSON object")
+        raise errors.invalid_property_value(path, _shown(value), "An object is expected")
+    properties: Mapping[str, Any] = schema()["models"][model]
+    for name in value:
+        if name not in properties and not name.startswith("odata."):
+            raise errors.unsupported_property(_join(path, name))
+    checked: Json = {}
+    for name, definition in properties.items():
+        found = value.get(name)
+        if found is not None:
+            checked[name] = _check(found, definition["type"], _join(path, name))
+        elif definition.get("required"):
+            raise errors.missing_required_property(_join(path, name))
+    return checked
+
+
+def _check(value: Any, kind: Any, path: str) -> Any:
+    if isinstance(kind, str):
+        return _SCALARS[kind](value, path)
+    ((shape, of),) = kind.items()
+    if shape == "object":
+        return check_object(value, of, path)
+    if shape == "enum":
+        return _enumeration(value, of, path)
+    if shape == "array":
+        if not isinstance(value, list):
+            raise errors.invalid_property_value(path, _shown(value), "An array is expected")
+        return [_check(item, of, f"{path}[{index}]") for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        raise errors.invalid_property_value(path, _shown(value), "An object is expected")
+    return {name: _check(item, of, _join(path, name)) for name, item in value.items()}
+
+
+def _enumeration(value: Any, name: str, path: str) -> str:
+    members: list[str] = schema()["enums"][name]
+    for member in members:
+        if isinstance(value, str) and value.lower() == member.lower():
+            return member
+    raise errors.invalid_property_value(path, _shown(value), f"One of {', '.join(members)} is expected")
+
+
+def _typed(kind: type, reason: str) -> Callable[[Any, str], Any]:
+    def check(value: Any, path: str) -> Any:
+        if type(value) is not kind:
+            raise errors.invalid_property_value(path, _shown(value), reason)
+        return value
+
+    return check
+
+
+def _integer(value: Any, path: str) -> int:
+    if type(value) is not int or value not in _INT32:
+        raise errors.invalid_property_value(path, _shown(value), "A 32-bit integer is expected")
+    return value
+
+
+def _number(value: Any, path: str) -> float:
+    if type(value) not in (int, float):
+        raise errors.invalid_property_value(path, _shown(value), "A number is expected")
+    return float(value)
+
+
+def _duration(value: Any, path: str) -> str:
+    try:
+        return normalise_duration(value)
+    except (TypeError, ValueError) as error:
+        raise errors.invalid_property_value(path, _shown(value), f"A duration is expected: {error}") from None
+
+
+def _time(value: Any, path: str) -> str:
+    try:
+        parse_time(value)
+    except (TypeError, ValueError) as error:
+        raise errors.invalid_property_value(path, _shown(value), f"A time is expected: {error}") from None
+    return str(value)
+
+
+def _base64(value: Any, path: str) -> str:
+    if not isinstance(value, str) or not _BASE64.fullmatch(value):
+        raise errors.invalid_property_value(path, _shown(value), "Base64 text is expected")
+    return value
+
+
+_SCALARS: dict[str, Callable[[Any, str], Any]] = {
+    "string": _typed(str, "A string is expected"),
+    "boolean": _typed(bool, "A boolean is expected"),
+    "integer": _integer,
+    "number": _number,
+    "duration": _duration,
+    "datetime": _time,
+    "bytes": _base64,
+}
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= 256 else text[:253] + "..."
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
