@@ -109,8 +109,10 @@ def _list(value: Any, kind: Kind, path: str) -> list[Any]:
 
 def _element(path: str, index: int, element: Any) -> str:
     # Users write environment and metadata as {name: value}; an index would tell them nothing.
-    if isinstance(element, Mapping) and element.keys() <= {"name", "value"} and "name" in element:
-        return f"{path}[{element['name']}]"
+    if isinstance(element, Mapping) and element.keys() <= {"name", "value"}:
+        name = element.get("name")
+        if isinstance(name, str):
+            return f"{path}[{name}]"
     return f"{path}[{index}]"
 
 
