@@ -17,7 +17,6 @@ from urllib.parse import urlsplit
 
 from azure.core.exceptions import (
     AzureError,
-    ClientAuthenticationError,
     HttpResponseError,
     ServiceRequestError,
     ServiceRequestTimeoutError,
@@ -25,6 +24,7 @@ from azure.core.exceptions import (
 )
 
 from airflow_provider_batch.client.account import AccountSettings
+from airflow_provider_batch.client.tokens import TokenError
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Request
 from airflow_provider_batch.exceptions import (
@@ -168,12 +168,14 @@ def translate(error: AzureError, request: Request, settings: AccountSettings) ->
     :param request: what was sent.
     :param settings: account and identity, for the message.
     """
+    if isinstance(error, TokenError):
+        return _token_error(error, request, settings)
     response: Any = error.response if isinstance(error, HttpResponseError) else None
-    if response is not None and _is_account(response, settings):
+    if response is not None:
         headers = {name.lower(): value for name, value in response.headers.items()}
+        if response.status_code < 300:  # it announced JSON and sent something else
+            return BatchUnavailableError(not_batch(request, settings, response.status_code, headers))
         return service_error(request, settings, response.status_code, headers, _content(response))
-    if isinstance(error, (ClientAuthenticationError, HttpResponseError)):
-        return _identity_error(error, request, settings)
     return BatchUnavailableError(
         f"{request.operation} got no answer from {settings.account_url}: {_transport_cause(error, settings)}"
     )
@@ -248,12 +250,6 @@ def _without_body(settings: AccountSettings, status: int, headers: Mapping[str, 
     return f"{text}; is this the account URL, https://<account>.<region>.batch.azure.com?"
 
 
-def _is_account(response: Any, settings: AccountSettings) -> bool:
-    """Tell the service's answer from one of the identity provider's; both raise the same class."""
-    asked = urlsplit(str(response.request.url)).netloc
-    return asked.lower() == urlsplit(settings.account_url).netloc.lower()
-
-
 def _content(response: Any) -> bytes:
     try:
         return bytes(response.content)
@@ -261,9 +257,7 @@ def _content(response: Any) -> bytes:
         return b""  # it broke off while the body was read: the status is all we know
 
 
-def _identity_error(
-    error: AzureError, request: Request, settings: AccountSettings
-) -> BatchAuthenticationError:
+def _token_error(error: TokenError, request: Request, settings: AccountSettings) -> BatchAuthenticationError:
     kind = settings.credential.kind
     return BatchAuthenticationError(
         code=None,

@@ -22,9 +22,10 @@ from azure.core.pipeline import PipelineRequest, PipelineResponse
 from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy
 
 from airflow_provider_batch.client import errors, retries, wire
-from airflow_provider_batch.client.account import AccountSettings, is_loopback
+from airflow_provider_batch.client.account import AccountSettings, SharedKey, is_loopback
 from airflow_provider_batch.client.credentials import async_credential, sync_credential
 from airflow_provider_batch.client.http_log import HTTP_LOGGER
+from airflow_provider_batch.client.tokens import AsyncTokenPolicy, TokenPolicy
 from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import BatchUnavailableError
 
@@ -53,6 +54,7 @@ class BatchSession:
             self._credential,
             retry_policy=retries.BatchRetryPolicy(),
             per_retry_policies=[_ErrorBody()],
+            **_authentication(settings, self._credential, TokenPolicy),
             **_options(settings, transport),
         )
 
@@ -103,6 +105,7 @@ class AsyncBatchSession:
             self._credential,
             retry_policy=retries.AsyncBatchRetryPolicy(),
             per_retry_policies=[_AsyncErrorBody()],
+            **_authentication(settings, self._credential, AsyncTokenPolicy),
             **_options(settings, transport),
         )
 
@@ -151,10 +154,16 @@ def _answer(request: Request, settings: AccountSettings, response: Any, content:
         raise BatchUnavailableError(problem) from error
 
 
+def _authentication(settings: AccountSettings, credential: Any, token_policy: Any) -> dict[str, Any]:
+    """Tokens of the account's cloud; the SDK itself knows how to sign with a shared key."""
+    if isinstance(settings.credential, SharedKey):
+        return {}
+    return {"authentication_policy": token_policy(credential, settings.cloud.scope)}
+
+
 def _options(settings: AccountSettings, transport: Any) -> dict[str, Any]:
     """Options that both clients of the SDK are built with."""
     options: dict[str, Any] = {
-        "credential_scopes": [settings.cloud.scope],
         "connection_timeout": CONNECT_TIMEOUT_SECONDS,
         "read_timeout": READ_TIMEOUT_SECONDS,
         # Batch never redirects; whoever does is not Batch and gets no second, newly signed request.

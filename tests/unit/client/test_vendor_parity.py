@@ -14,6 +14,7 @@ from azure.core.credentials import AzureNamedKeyCredential
 from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.requests import Request, TaskKey
+from airflow_provider_batch.hooks.probe import PROBE
 from tests.scripted_server import Received, Reply, ScriptedServer
 from tests.unit.client.conftest import ACCOUNT, KEY
 
@@ -98,6 +99,15 @@ CASES: list[tuple[Request, Vendor]] = [
         lambda c: c.terminate_task(TASK.batch_job_id, TASK.batch_task_id),
     ),
     (
+        requests.replace_task(TASK, {"constraints": {"maxTaskRetryCount": 2}}, ETAG),
+        lambda c: c.replace_task(
+            TASK.batch_job_id,
+            TASK.batch_task_id,
+            models.BatchTask({"constraints": {"maxTaskRetryCount": 2}}),
+            **MATCH,
+        ),
+    ),
+    (
         requests.reactivate_task(TASK, ETAG),
         lambda c: c.reactivate_task(TASK.batch_job_id, TASK.batch_task_id, **MATCH),
     ),
@@ -118,6 +128,8 @@ CASES: list[tuple[Request, Vendor]] = [
         lambda c: _all(c.list_task_files(TASK.batch_job_id, TASK.batch_task_id, recursive=True)),
     ),
 ]
+
+CASES.append((PROBE, lambda c: next(c.list_pools(max_results=1, select=["id"]), None)))
 
 # Success codes of the operations that do not answer 200; the SDK takes no other.
 STATUS = {
@@ -209,7 +221,7 @@ def test_every_request_is_compared_with_the_vendors() -> None:
     }
     named = {"get_node_file": "download_node_file", "get_task_file": "download_task_file"}
     compared = {request.operation.removeprefix("begin_") for request, _ in CASES}
-    assert {named.get(name, name) for name in builders} == compared
+    assert {named.get(name, name) for name in builders} | {"list_pools"} == compared
 
 
 def test_every_operation_exists_in_the_vendors_client() -> None:
