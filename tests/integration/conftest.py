@@ -1,0 +1,94 @@
+"""The provider against a real emulator process."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.operators.task import AzureBatchTaskOperator
+from tests.emulator_process import EmulatorProcess
+from tests.integration.task_try import FakeTaskInstance, TaskTry
+
+CONN_ID = "azure_batch_account_default"
+POOL = {
+    "id": "shared",
+    "vmSize": "standard_d2s_v5",
+    "virtualMachineConfiguration": {
+        "imageReference": {
+            "publisher": "canonical",
+            "offer": "0001-com-ubuntu-server-jammy",
+            "sku": "22_04-lts",
+            "version": "latest",
+        },
+        "nodeAgentSKUId": "batch.node.ubuntu 22.04",
+    },
+    "targetDedicatedNodes": 1,
+    "taskSlotsPerNode": 4,
+}
+
+
+@pytest.fixture(scope="session")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
+    """One emulator for the whole suite; each test uses ids of its own."""
+    with EmulatorProcess.start(tmp_path_factory.mktemp("emulator")) as running:
+        yield running
+
+
+def connection_json(emulator: EmulatorProcess, **changes: Any) -> str:
+    """The connection as an environment variable holds it."""
+    fields: dict[str, Any] = {
+        "conn_type": "azure_batch_account",
+        "login": emulator.account_name,
+        "password": emulator.account_key,
+        "extra": {"account_url": emulator.url},
+    }
+    return json.dumps({**fields, **changes})
+
+
+@pytest.fixture(autouse=True)
+def connection(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The default connection points at the emulator."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_json(emulator))
+
+
+@pytest.fixture
+def hook(connection: None) -> Iterator[AzureBatchHook]:
+    """A hook on the emulator."""
+    with AzureBatchHook(CONN_ID) as open_hook:
+        yield open_hook
+
+
+@pytest.fixture
+def pool(hook: AzureBatchHook) -> str:
+    """Id of a pool with one node and four slots, made once."""
+    from airflow_provider_batch.domain import requests
+    from airflow_provider_batch.exceptions import BatchConflictError
+
+    try:
+        hook.send(requests.create_pool(POOL))
+    except BatchConflictError as error:
+        assert error.code == "PoolExists"
+    return "shared"
+
+
+@pytest.fixture
+def make_try(request: pytest.FixtureRequest, pool: str) -> Callable[..., TaskTry]:
+    """Make the first or a later try of a task; the run id is the test's name, so that no test meets another."""
+    run_id = request.node.name
+
+    def make(
+        ti: FakeTaskInstance | None = None, *, log: list[str] | None = None, **arguments: Any
+    ) -> TaskTry:
+        arguments.setdefault("poll_interval", 0.2)
+        if not {"batch_job_id", "batch_pool", "batch_pool_id"} & set(arguments):
+            arguments["batch_pool_id"] = pool
+        retries = arguments.pop("retries", 0)
+        operator = AzureBatchTaskOperator(task_id="work", retries=retries, **arguments)
+        instance = ti or FakeTaskInstance("work", run_id, max_tries=retries)
+        return TaskTry(operator, instance, log if log is not None else [])
+
+    return make
