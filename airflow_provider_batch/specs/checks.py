@@ -45,12 +45,12 @@ def checked(body: Any, definition: str, path: str, *, partial: bool = False) -> 
     """
     Check ``body`` and give it normalised.
 
-    :param body: plain JSON values; not changed.
+    :param body: plain JSON values without nulls in objects; not changed.
     :param definition: name of its definition in the schema.
     :param path: where it stands, for messages.
     :param partial: ``body`` is only a part of the object: nothing is missing, no rule on the whole applies.
     :return: a new dictionary: numbers and booleans that were written as text converted, values of choices in
-        the case of the API, durations as the service writes them, nulls left out, fields in the API's order.
+        the case of the API, durations as the service writes them, fields in the API's order.
     :raises SpecError: with the path of the field in REST names.
     """
     if not isinstance(body, Mapping):
@@ -60,8 +60,7 @@ def checked(body: Any, definition: str, path: str, *, partial: bool = False) -> 
     for name, value in body.items():
         if name not in known:
             raise SpecError(f"{path}.{name}", _unknown(name, known, definition))
-        if value is not None:
-            result[name] = _check(value, known[name].kind, f"{path}.{name}")
+        result[name] = _check(value, known[name].kind, f"{path}.{name}")
     if not partial:
         _require(result, known.values(), path)
         for rule in RULES.get(definition, ()):

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_batch.specs.base import Json, plain
 from airflow_provider_batch.specs.durations import from_iso8601
 from airflow_provider_batch.specs.kinds import Kind, members
-from airflow_provider_batch.specs.pool import PoolSpec
 from airflow_provider_batch.specs.rest import pool_to_rest
 from airflow_provider_batch.specs.schema import POOL
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.specs.pool import PoolSpec
 
 #: what a pool is called and labelled, not what it is; labels also hold the fingerprint itself
 _NAMING: Final = ("id", "displayName", "metadata")

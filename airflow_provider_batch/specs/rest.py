@@ -8,15 +8,19 @@ plain values. The result may be given in again, for example after its templates 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs.base import Json, Spec, plain
 from airflow_provider_batch.specs.checks import checked
-from airflow_provider_batch.specs.job import JobSpec
-from airflow_provider_batch.specs.pool import PoolSpec
 from airflow_provider_batch.specs.schema import JOB, POOL, TASK
-from airflow_provider_batch.specs.task import TaskSpec
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.specs.job import JobSpec
+    from airflow_provider_batch.specs.pool import PoolSpec
+    from airflow_provider_batch.specs.task import TaskSpec
+
+_CLASSES: Final = {POOL: "PoolSpec", JOB: "JobSpec", TASK: "TaskSpec"}
 
 
 def pool_to_rest(
@@ -30,7 +34,7 @@ def pool_to_rest(
     :param batch_pool_id: the id when the value has none.
     :raises SpecError: a field is unknown, missing, contradictory or out of range.
     """
-    return _to_rest(value, POOL, PoolSpec, path, {"id": batch_pool_id})
+    return _to_rest(value, POOL, path, {"id": batch_pool_id})
 
 
 def job_to_rest(
@@ -50,7 +54,7 @@ def job_to_rest(
     :raises SpecError: a field is unknown, missing, contradictory or out of range.
     """
     pool = None if batch_pool_id is None else {"poolId": batch_pool_id}
-    return _to_rest(value, JOB, JobSpec, path, {"id": batch_job_id, "poolInfo": pool})
+    return _to_rest(value, JOB, path, {"id": batch_job_id, "poolInfo": pool})
 
 
 def task_to_rest(
@@ -64,19 +68,18 @@ def task_to_rest(
     :param batch_task_id: the id when the value has none.
     :raises SpecError: a field is unknown, missing, contradictory or out of range.
     """
-    return _to_rest(value, TASK, TaskSpec, path, {"id": batch_task_id})
+    return _to_rest(value, TASK, path, {"id": batch_task_id})
 
 
-def _to_rest(
-    value: Any, definition: str, spec: type[Spec], path: str, missing: Mapping[str, Any]
-) -> dict[str, Any]:
-    if isinstance(value, Spec) and not isinstance(value, spec):
-        raise SpecError(path, f"must be a {spec.__name__} or REST JSON, found a {type(value).__name__}")
+def _to_rest(value: Any, definition: str, path: str, missing: Mapping[str, Any]) -> dict[str, Any]:
+    wanted = _CLASSES[definition]
+    if isinstance(value, Spec) and value.definition != definition:
+        raise SpecError(path, f"must be a {wanted} or REST JSON, found a {type(value).__name__}")
     body = plain(value, path)
     if not isinstance(body, dict):
         raise SpecError(
             path,
-            f"must be a {spec.__name__}, a mapping in REST JSON or an azure.batch.models object,"
+            f"must be a {wanted}, a mapping in REST JSON or an azure.batch.models object,"
             f" found {type(value).__name__}",
         )
     given = {name: default for name, default in missing.items() if default is not None}

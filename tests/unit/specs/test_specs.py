@@ -8,6 +8,7 @@ import pickle
 import subprocess
 import sys
 from datetime import timedelta
+from enum import Enum
 from typing import Any
 
 import azure.batch.models as sdk
@@ -325,6 +326,19 @@ def test_a_mapping_an_sdk_object_and_a_spec_give_the_same_body():
     assert type(task_to_rest(model)["userIdentity"]["autoUser"]["scope"]) is str
 
 
+def test_a_member_of_any_enumeration_stands_for_its_value():
+    class Quality(Enum):
+        HIGH = "high"
+
+    body = TaskSpec(task_id="t", command_line="x", environment_settings={"QUALITY": Quality.HIGH}).to_rest()  # type: ignore[dict-item]
+    assert body["environmentSettings"] == [{"name": "QUALITY", "value": "high"}]
+
+
+def test_a_null_in_extra_sets_nothing():
+    spec = TaskSpec(task_id="t", command_line="x", extra={"commandLine": None, "displayName": None})
+    assert spec.to_rest() == {"id": "t", "commandLine": "x"}
+
+
 def test_a_part_may_be_a_mapping_or_an_sdk_object():
     image = sdk.VirtualMachineConfiguration(
         image_reference=sdk.BatchVmImageReference(publisher="c", offer="o", sku="s"), node_agent_sku_id="n"
@@ -437,12 +451,27 @@ def test_airflows_own_xcom_reference_is_decided_later():
 
 # --- the classes themselves ----------------------------------------------------------------------
 
-CLASSES = [value for value in vars(specs).values() if dataclasses.is_dataclass(value)]
+CLASSES = [value for name in specs.__all__ if dataclasses.is_dataclass(value := getattr(specs, name))]
 
 
-def test_everything_public_is_exported():
-    public = {name for name, value in vars(specs).items() if callable(value) and not name.startswith("_")}
-    assert sorted(public) == specs.__all__
+def test_every_name_that_is_exported_is_found_in_its_module():
+    assert sorted(specs._MODULE_OF) == specs.__all__ == dir(specs)
+    for name in specs.__all__:
+        assert getattr(specs, name).__module__ == f"airflow_provider_batch.specs.{specs._MODULE_OF[name]}"
+
+
+def test_a_name_that_does_not_exist_is_an_ordinary_attribute_error():
+    with pytest.raises(AttributeError, match="has no attribute 'PoolSpecs'"):
+        specs.PoolSpecs  # noqa: B018
+
+
+def test_what_operators_need_loads_no_class():
+    script = (
+        "import sys; from airflow_provider_batch.specs import pool_to_rest, job_to_rest, task_to_rest;"
+        "print('airflow_provider_batch.specs.pool' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -476,7 +505,7 @@ def test_a_spec_can_be_pickled_and_compared():
 
 def test_specs_load_neither_airflow_nor_azure():
     script = (
-        "import sys, airflow_provider_batch.specs;"
+        "import sys; from airflow_provider_batch.specs import *;"
         "print([name for name in sys.modules if name.split('.')[0] in ('airflow', 'azure', 'asyncio')])"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
