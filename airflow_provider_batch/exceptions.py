@@ -89,7 +89,7 @@ class BatchServiceError(AzureBatchError):
 
     :param code: the service's own error code, for example ``PoolNotFound``; None when the answer had none.
     :param message: the service's message, without its request id and time lines.
-    :param status: HTTP status.
+    :param status: HTTP status; None when the request was not sent, since no token could be had.
     :param operation: name of the operation that was refused, for example ``create_pool``.
     :param details: the ``values`` of the error body, as pairs.
     :param request_id: what Microsoft's support asks for.
@@ -114,6 +114,8 @@ class BatchServiceError(AzureBatchError):
         super().__init__(self._text())
 
     def _text(self) -> str:
+        if self.status is None:  # it did not get as far as the service: no token could be had
+            return f"{self.operation} could not be sent to Azure Batch: {self.message}"
         found = f"{self.code or 'no error code'}, HTTP {self.status}"
         parts = [f"Azure Batch refused {self.operation} ({found}): {self.message}"]
         parts += [f"{name}: {value}" for name, value in self.details]
