@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
@@ -13,15 +12,6 @@ class Clock(Protocol):
 
     def now(self) -> datetime:
         """Return the present time, aware, in UTC; never earlier than before."""
-        ...
-
-    def wait(self, condition: threading.Condition, until: datetime | None) -> None:
-        """
-        Wait until the condition is notified or the time has come.
-
-        :param condition: held by the caller.
-        :param until: None to wait for a notification only.
-        """
         ...
 
 
@@ -35,10 +25,6 @@ class SystemClock:
     def now(self) -> datetime:
         """Return the present time."""
         return self._epoch + timedelta(seconds=time.monotonic() - self._started)
-
-    def wait(self, condition: threading.Condition, until: datetime | None) -> None:
-        """Wait until notified or until the time has come."""
-        condition.wait(None if until is None else max(0.0, (until - self.now()).total_seconds()))
 
 
 class ManualClock:
@@ -54,7 +40,3 @@ class ManualClock:
     def advance(self, seconds: float) -> None:
         """Move on by a number of seconds."""
         self._now += timedelta(seconds=seconds)
-
-    def wait(self, condition: threading.Condition, until: datetime | None) -> None:
-        """Wait until notified; time itself never comes."""
-        condition.wait()

@@ -2,25 +2,50 @@
 
 from __future__ import annotations
 
+import logging
+import threading
+import uuid
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
-from airflow_provider_batch.emulator.clock import Clock
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.clock import Clock, SystemClock
+from airflow_provider_batch.emulator.engine.reports import MakeEvent, RunReports
+from airflow_provider_batch.emulator.engine.root import Root
+from airflow_provider_batch.emulator.engine.timers import TimerQueue
+from airflow_provider_batch.emulator.execution.executor import Executor, LocalExecutor, Reports
+from airflow_provider_batch.emulator.execution.layout import Layout
 from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
+from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine.instructions import (
+    Instruction,
+    KillProcess,
+    PrepareNode,
+    RunProcess,
+    SetTimer,
+)
+from airflow_provider_batch.emulator.machine.machine import Machine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
+from airflow_provider_batch.emulator.model import failures
 from airflow_provider_batch.emulator.model.etags import Conditions
+from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec
 from airflow_provider_batch.emulator.model.states import (
     DisableTasks,
     NodeDeallocationOption,
+    NodeState,
     TerminateReason,
 )
-from airflow_provider_batch.emulator.model.tasks import Task, TaskSpec
+from airflow_provider_batch.emulator.model.tasks import TaskFiles, TaskSpec
 from airflow_provider_batch.emulator.storage.trees import FileTree
+
+_log = logging.getLogger(__name__)
 
 NO_CONDITIONS = Conditions()
 
@@ -38,6 +63,9 @@ class Engine:
         on close.
     :param account_name: for the tasks' environment.
     :param account_url: likewise; may be set later (``engine.account_url = ...``) when the port is known.
+    :param clock: the system's by default.
+    :param executor: makes another executor than real processes, for tests.
+    :param run_timers: False for tests with a manual clock, which call :meth:`fire_due_timers`.
     """
 
     def __init__(
@@ -49,14 +77,45 @@ class Engine:
         machine_settings: MachineSettings | None = None,
         execution_settings: ExecutionSettings | None = None,
         clock: Clock | None = None,
+        executor: Callable[[Reports], Executor] | None = None,
+        run_timers: bool = True,
     ) -> None:
         self.account_name = account_name
         self.account_url = account_url
-        raise NotImplementedError
+        self._clock = clock or SystemClock()
+        settings = machine_settings or MachineSettings()
+        self._machine = Machine(replace(settings, seed=settings.seed or uuid.uuid4().hex))
+        self._root = Root(root)
+        self._layout = Layout(self._root.path)
+        self._lock = threading.RLock()
+        self._changed = threading.Condition(self._lock)
+        self._timers = TimerQueue()
+        self._closed = False
+        reports = RunReports(self._hear)
+        local = execution_settings or ExecutionSettings()
+        self._executor = executor(reports) if executor else self._local(reports, local)
+        self._timer_thread = threading.Thread(target=self._run_timers, name="batch-timers", daemon=True)
+        if run_timers:
+            self._timer_thread.start()
+
+    def _local(self, reports: Reports, settings: ExecutionSettings) -> Executor:
+        def account() -> tuple[str, str]:
+            return self.account_name, self.account_url
+
+        return LocalExecutor(self._layout, account, reports, settings)
 
     def close(self) -> None:
         """End every process and thread of this engine; safe to repeat. Later verbs raise RuntimeError."""
-        raise NotImplementedError
+        with self._changed:
+            if self._closed:
+                return
+            self._closed = True
+            self._changed.notify_all()
+        if self._timer_thread.is_alive():
+            self._timer_thread.join()
+        # Without the lock: the runs' threads report their end, which is heard no more.
+        self._executor.close()
+        self._root.close()
 
     @contextmanager
     def reading(self) -> Iterator[State]:
@@ -65,18 +124,20 @@ class Engine:
 
         Verbs may be called inside (the lock is re-entrant), so that a look and a deed are one step.
         """
-        raise NotImplementedError
-        yield
+        with self._lock:
+            yield self._machine.state
 
     def now(self) -> datetime:
         """Return the engine's time."""
-        raise NotImplementedError
+        return self._clock.now()
 
     # --- pools ---------------------------------------------------------------------------------------
 
     def create_pool(self, spec: PoolSpec) -> datetime:
         """Create a pool. Refusals: ``PoolExists``, ``PoolBeingDeleted``, ``PoolQuotaReached``."""
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.CreatePool(self.now(), spec))
+            return self._machine.state.pool(spec.id).last_modified
 
     def update_pool(
         self,
@@ -89,13 +150,19 @@ class Engine:
 
         Targets in the new spec are not read. Refusals: ``PoolNotFound``, ``PoolBeingDeleted``.
         """
-        raise NotImplementedError
+        with self._lock:
+            pool = self._machine.state.pool(pool_id)
+            spec = change(pool.spec)
+            self._feed(events.UpdatePool(self.now(), pool_id, spec, conditions=conditions))
+            return pool.last_modified
 
     def resize_pool(
         self, pool_id: str, resize: PoolResize, conditions: Conditions = NO_CONDITIONS
     ) -> datetime:
         """Set new targets. Refusals: ``PoolNotFound``, ``PoolBeingDeleted``, ``PoolBeingResized``."""
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.ResizePool(self.now(), pool_id, resize, conditions=conditions))
+            return self._machine.state.pool(pool_id).last_modified
 
     def stop_pool_resize(self, pool_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
         """
@@ -103,7 +170,9 @@ class Engine:
 
         Refusals: ``PoolNotFound``, ``PoolBeingDeleted``; ``OperationInvalidForCurrentState`` when steady.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.StopPoolResize(self.now(), pool_id, conditions=conditions))
+            return self._machine.state.pool(pool_id).last_modified
 
     def remove_nodes(
         self,
@@ -113,11 +182,15 @@ class Engine:
         conditions: Conditions = NO_CONDITIONS,
     ) -> datetime:
         """Take nodes out and lower the targets. Refusals as in :meth:`resize_pool`, and ``NodeNotFound``."""
-        raise NotImplementedError
+        with self._lock:
+            self._feed(
+                events.RemoveNodes(self.now(), pool_id, tuple(node_ids), option, conditions=conditions)
+            )
+            return self._machine.state.pool(pool_id).last_modified
 
     def delete_pool(self, pool_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a pool; its running tasks are requeued. Refusals: ``PoolNotFound``, ``PoolBeingDeleted``."""
-        raise NotImplementedError
+        self._feed(events.DeletePool(self.now(), pool_id, conditions=conditions))
 
     # --- jobs ----------------------------------------------------------------------------------------
 
@@ -127,7 +200,9 @@ class Engine:
 
         Refusals: ``JobExists``, ``JobBeingDeleted``, ``ActiveJobAndScheduleQuotaReached``.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.CreateJob(self.now(), spec))
+            return self._machine.state.job(spec.id).last_modified
 
     def update_job(
         self,
@@ -142,7 +217,11 @@ class Engine:
         ``InvalidPropertyValue`` for another pool while the job is not disabled, and for
         ``onAllTasksComplete`` back to ``noaction``.
         """
-        raise NotImplementedError
+        with self._lock:
+            job = self._machine.state.job(job_id)
+            spec = change(job.spec)
+            self._feed(events.UpdateJob(self.now(), job_id, spec, conditions=conditions))
+            return job.last_modified
 
     def disable_job(
         self, job_id: str, disable_tasks: DisableTasks, conditions: Conditions = NO_CONDITIONS
@@ -152,11 +231,15 @@ class Engine:
 
         Refusals: ``JobNotFound``, ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.DisableJob(self.now(), job_id, disable_tasks, conditions=conditions))
+            return self._machine.state.job(job_id).last_modified
 
     def enable_job(self, job_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
         """Start tasks again; nothing happens to an active job. Refusals as in :meth:`disable_job`."""
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.EnableJob(self.now(), job_id, conditions=conditions))
+            return self._machine.state.job(job_id).last_modified
 
     def terminate_job(
         self,
@@ -165,11 +248,13 @@ class Engine:
         conditions: Conditions = NO_CONDITIONS,
     ) -> datetime:
         """End a job and its running tasks; active tasks stay active. Refusals as in :meth:`disable_job`."""
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.TerminateJob(self.now(), job_id, reason, conditions=conditions))
+            return self._machine.state.job(job_id).last_modified
 
     def delete_job(self, job_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a job, its tasks and their files. Refusals: ``JobNotFound``, ``JobBeingDeleted``."""
-        raise NotImplementedError
+        self._feed(events.DeleteJob(self.now(), job_id, conditions=conditions))
 
     # --- tasks ---------------------------------------------------------------------------------------
 
@@ -181,7 +266,9 @@ class Engine:
         ``TaskExists``; dependencies in a job that does not use them (``UnsupportedProperty`` or
         ``TaskDependenciesNotSpecifiedOnJob``, a setting).
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.AddTask(self.now(), job_id, spec))
+            return self._machine.state.task(job_id, spec.id).last_modified
 
     def update_task(
         self,
@@ -195,7 +282,11 @@ class Engine:
 
         Refusals: ``JobNotFound``, ``TaskNotFound``, ``TaskCompleted``, and those of the job's state.
         """
-        raise NotImplementedError
+        with self._lock:
+            task = self._machine.state.task(job_id, task_id)
+            spec = change(task.spec)
+            self._feed(events.UpdateTask(self.now(), job_id, task_id, spec, conditions=conditions))
+            return task.last_modified
 
     def terminate_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
         """
@@ -203,7 +294,9 @@ class Engine:
 
         Refusals: ``JobNotFound``, ``TaskNotFound``, ``TaskCompleted``.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.TerminateTask(self.now(), job_id, task_id, conditions=conditions))
+            return self._machine.state.task(job_id, task_id).last_modified
 
     def reactivate_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
         """
@@ -212,11 +305,13 @@ class Engine:
         Refusals: ``JobNotFound``, ``TaskNotFound``, ``TaskNotCompleted``, ``TaskSucceeded``, and those of the
         job's state.
         """
-        raise NotImplementedError
+        with self._lock:
+            self._feed(events.ReactivateTask(self.now(), job_id, task_id, conditions=conditions))
+            return self._machine.state.task(job_id, task_id).last_modified
 
     def delete_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a task and its files, ending its processes. Refusals: ``JobNotFound``, ``TaskNotFound``."""
-        raise NotImplementedError
+        self._feed(events.DeleteTask(self.now(), job_id, task_id, conditions=conditions))
 
     # --- files ---------------------------------------------------------------------------------------
 
@@ -226,11 +321,23 @@ class Engine:
 
         Refusals: ``JobNotFound``, ``TaskNotFound``, ``TaskFilesUnavailable``, ``TaskFilesCleanedup``.
         """
-        raise NotImplementedError
+        with self._lock:
+            state = self._machine.state
+            task = state.task(job_id, task_id)
+            if task.files is TaskFiles.CLEANED_UP:
+                raise errors.task_files_cleaned_up()
+            place = task.files_at
+            pool = None if place is None else state.pools.get(id_key(place.pool_id))
+            node = None if pool is None or place is None else pool.nodes.get(id_key(place.node_id))
+            if place is None or node is None or node.state is NodeState.UNUSABLE:
+                raise errors.task_files_unavailable()
+            return FileTree(self._layout.inside_node(place.pool_id, place.node_id, place.directory))
 
     def node_files(self, pool_id: str, node_id: str) -> FileTree:
         """Return the files of a node. Refusals: ``PoolNotFound``, ``NodeNotFound``."""
-        raise NotImplementedError
+        with self._lock:
+            node = self._machine.state.node(pool_id, node_id)
+            return FileTree(self._layout.node(node.pool_id, node.id))
 
     # --- tests ---------------------------------------------------------------------------------------
 
@@ -240,7 +347,67 @@ class Engine:
 
         A thread does so by itself when time passes; tests with a manual clock call this.
         """
-        raise NotImplementedError
+        with self._lock:
+            while (timer := self._timers.take_due(self.now())) is not None:
+                self._feed(events.TimerDue(self.now(), timer))
 
+    # --- events and instructions ---------------------------------------------------------------------
 
-__all__ = ["NO_CONDITIONS", "Engine", "Task"]
+    def _hear(self, make_event: MakeEvent) -> None:
+        """Take a report of the executor; after the close nobody wants it."""
+        with self._lock:
+            if not self._closed:
+                self._feed(make_event(self.now()))
+
+    def _feed(self, event: events.Event) -> None:
+        """Give the machine an event, and do what it says; what fails at once is an event again."""
+        with self._lock:
+            if self._closed:
+                raise RuntimeError("the engine is closed")
+            waiting = deque([event])
+            while waiting:
+                for instruction in self._machine.handle(waiting.popleft()):
+                    failed = self._perform(instruction)
+                    if failed is not None:
+                        waiting.append(failed)
+
+    def _perform(self, instruction: Instruction) -> events.Event | None:
+        """Perform an instruction; return what to tell the machine when that was not possible."""
+        if isinstance(instruction, SetTimer):
+            self._timers.put(instruction.due, instruction.timer)
+            self._changed.notify_all()
+        elif isinstance(instruction, PrepareNode):
+            return self._prepare_node(instruction)
+        elif isinstance(instruction, RunProcess):
+            return self._run(instruction)
+        elif isinstance(instruction, KillProcess):
+            self._executor.kill(instruction)
+        else:
+            self._executor.delete(instruction)
+        return None
+
+    def _prepare_node(self, instruction: PrepareNode) -> events.Event | None:
+        try:
+            self._executor.prepare_node(instruction)
+        except OSError:
+            _log.exception("Node %s of pool %s has no directory.", instruction.node_id, instruction.pool_id)
+            return events.NodeLost(self.now(), instruction.pool_id, instruction.node_id)
+        return None
+
+    def _run(self, instruction: RunProcess) -> events.Event | None:
+        try:
+            self._executor.run(instruction)
+        except OSError as error:
+            _log.exception("Run %s could not be started.", instruction.run_id)
+            failure = failures.node_failed(error.strerror or "unknown")
+            return events.ProcessNotStarted(self.now(), instruction.run_id, failure)
+        return None
+
+    def _run_timers(self) -> None:
+        with self._changed:
+            while not self._closed:
+                self.fire_due_timers()
+                due = self._timers.next_due()
+                seconds = None if due is None else (due - self.now()).total_seconds()
+                # A day is as good as the moment itself, and no platform refuses to wait that long.
+                self._changed.wait(None if seconds is None else min(max(seconds, 0.0), 86_400.0))

@@ -1,6 +1,4 @@
-"""
-What can be set about the machine: speeds, quotas, and answers to open questions about the service.
-"""
+"""What can be set about the machine: speeds, quotas, and answers to open questions about the service."""
 
 from __future__ import annotations
 

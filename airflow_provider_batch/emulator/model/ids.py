@@ -1,6 +1,4 @@
-"""
-How ids compare: as written for people, without regard to case, and as integers for dependency ranges.
-"""
+"""How ids compare: without regard to case, and as integers for dependency ranges."""
 
 from __future__ import annotations
 

@@ -82,12 +82,11 @@ class TaskNode:
 
 
 class TaskFiles(Enum):
-    """Whether the files of a task can be read."""
+    """What became of a task's files; they can be read while they are kept and their node exists."""
 
     NONE = "the task never reached a node"
     KEPT = "on the node"
     CLEANED_UP = "removed, since their retention time is over"
-    NODE_GONE = "gone with the node"
 
 
 @dataclass

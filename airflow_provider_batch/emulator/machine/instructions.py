@@ -1,0 +1,78 @@
+"""What the machine wants done; performing it is left to others, whose results come back as events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from airflow_provider_batch.emulator.machine.timers import Timer
+from airflow_provider_batch.emulator.model.commands import Command
+
+
+class RunKind(Enum):
+    """What a process is to the service."""
+
+    TASK = "task"
+    START_TASK = "start task"
+
+
+@dataclass(frozen=True)
+class PrepareNode:
+    """Make the directories of a new node."""
+
+    pool_id: str
+    node_id: str
+
+
+@dataclass(frozen=True)
+class RunProcess:
+    """
+    Run a command on a node; answered by started and exited, or by not started, with the same ``run_id``.
+
+    :param command: with the job's common environment settings before the task's own.
+    :param directory: of the task or start task, relative to the node's root, with ``/``.
+    :param job_id: None for a start task, as is ``task_id``.
+    """
+
+    run_id: int
+    kind: RunKind
+    pool_id: str
+    node_id: str
+    is_dedicated: bool
+    directory: str
+    command: Command
+    job_id: str | None = None
+    task_id: str | None = None
+
+
+@dataclass(frozen=True)
+class KillProcess:
+    """End all processes of a run; answered by exited."""
+
+    run_id: int
+
+
+@dataclass(frozen=True)
+class SetTimer:
+    """Report when the moment has come."""
+
+    timer: Timer
+    due: datetime
+
+
+@dataclass(frozen=True)
+class DeleteDirectory:
+    """
+    Remove a directory with all that is in it; it may not exist, and processes may still use it.
+
+    :param node_id: None for the whole pool.
+    :param directory: relative to the node's root; empty for the whole node.
+    """
+
+    pool_id: str
+    node_id: str | None = None
+    directory: str = ""
+
+
+Instruction = PrepareNode | RunProcess | KillProcess | SetTimer | DeleteDirectory

@@ -1,0 +1,278 @@
+"""Jobs: what users do to them, and how they come to an end by themselves."""
+
+from __future__ import annotations
+
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory
+from airflow_provider_batch.emulator.machine.runs import Ending
+from airflow_provider_batch.emulator.machine.tables import JOB_OPEN, JOB_REFUSALS, JobPassage
+from airflow_provider_batch.emulator.machine.timers import (
+    EmptyJobTimer,
+    JobEndTimer,
+    JobWallClockTimer,
+)
+from airflow_provider_batch.emulator.machine.transitions import move_job
+from airflow_provider_batch.emulator.machine.world import JobIndex, World, require
+from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
+from airflow_provider_batch.emulator.model.states import (
+    DisableTasks,
+    JobAction,
+    JobState,
+    OnAllTasksComplete,
+    OnTaskFailure,
+    TerminateReason,
+)
+
+_DISABLE_ENDINGS = {
+    DisableTasks.REQUEUE: Ending.REQUEUE,
+    DisableTasks.TERMINATE: Ending.TERMINATE,
+}
+
+
+def refuse_closed(job: Job) -> None:
+    """
+    Refuse what only open jobs allow.
+
+    :raises ServiceError: ``JobBeingTerminated``, ``JobCompleted`` or ``JobBeingDeleted``.
+    """
+    refusal = JOB_REFUSALS.get(job.state)
+    if refusal is not None:
+        raise refusal()
+
+
+def _open_job(world: World, event: events.JobVerb) -> Job:
+    job = world.state.job(event.job_id)
+    require(event.conditions, job)
+    refuse_closed(job)
+    return job
+
+
+def create(world: World, event: events.CreateJob) -> None:
+    """Create a job; its pool need not exist."""
+    spec = event.spec
+    present = world.state.jobs.get(id_key(spec.id))
+    if present is not None:
+        deleting = present.state is JobState.DELETING
+        raise errors.job_being_deleted() if deleting else errors.job_exists()
+    if _active_jobs(world) >= world.settings.active_job_quota:
+        raise errors.active_job_and_schedule_quota_reached()
+    job = Job(
+        spec=spec,
+        serial=world.serial(),
+        creation_time=world.now,
+        last_modified=world.now,
+        state=JobState.ACTIVE,
+        state_transition_time=world.now,
+        start_time=world.now,
+    )
+    world.state.jobs[id_key(spec.id)] = job
+    world.jobs[job.serial] = JobIndex()
+    _bind(world, job)
+    _watch_wall_clock(world, job)
+    _watch_completion(world, job)
+
+
+def _active_jobs(world: World) -> int:
+    return sum(job.state is not JobState.COMPLETED for job in world.state.jobs.values())
+
+
+def _bind(world: World, job: Job) -> None:
+    """Let a job's tasks be looked at when its pool has room."""
+    world.waiting_jobs.setdefault(id_key(job.spec.pool_id), {})[id_key(job.id)] = None
+    world.stir(job.spec.pool_id)
+
+
+def _unbind(world: World, job: Job) -> None:
+    pool_key = id_key(job.spec.pool_id)
+    waiting = world.waiting_jobs.get(pool_key, {})
+    waiting.pop(id_key(job.id), None)
+    if not waiting:
+        world.waiting_jobs.pop(pool_key, None)
+
+
+def update(world: World, event: events.UpdateJob) -> None:
+    """Take a new spec."""
+    job = _open_job(world, event)
+    _check_change(job, event.spec)
+    _unbind(world, job)
+    job.spec = event.spec
+    world.touch(job)
+    if job.state is JobState.ACTIVE:
+        _bind(world, job)
+    _watch_wall_clock(world, job)
+    _watch_completion(world, job)
+
+
+def _check_change(job: Job, wanted: JobSpec) -> None:
+    if id_key(wanted.pool_id) != id_key(job.spec.pool_id) and job.state is not JobState.DISABLED:
+        reason = "The pool of a job can be changed only while the job is disabled"
+        raise errors.invalid_property_value("poolInfo", wanted.pool_id, reason)
+    terminates = OnAllTasksComplete.TERMINATE_JOB
+    if job.spec.on_all_tasks_complete is terminates and wanted.on_all_tasks_complete is not terminates:
+        value = wanted.on_all_tasks_complete.value
+        reason = "Once set to terminatejob it cannot be changed back"
+        raise errors.invalid_property_value("onAllTasksComplete", value, reason)
+
+
+def disable(world: World, event: events.DisableJob) -> None:
+    """Start no more tasks; those that run are requeued, ended, or waited for."""
+    job = _open_job(world, event)
+    world.touch(job)
+    _disable(world, job, event.disable_tasks)
+
+
+def _disable(world: World, job: Job, disable_tasks: DisableTasks) -> None:
+    if job.state is JobState.ACTIVE:
+        move_job(job, JobPassage.DISABLE, world.now)
+        _unbind(world, job)
+    if disable_tasks in _DISABLE_ENDINGS:
+        world.end_runs(job.runs, _DISABLE_ENDINGS[disable_tasks])
+    settle(world, job)
+
+
+def enable(world: World, event: events.EnableJob) -> None:
+    """Start tasks again; an active job stays as it is."""
+    job = _open_job(world, event)
+    world.touch(job)
+    if job.state is JobState.ACTIVE:
+        return
+    move_job(job, JobPassage.ENABLE, world.now)
+    _bind(world, job)
+    _watch_completion(world, job)
+
+
+def terminate(world: World, event: events.TerminateJob) -> None:
+    """End a job."""
+    job = _open_job(world, event)
+    _terminate(world, job, event.reason)
+
+
+def _terminate(world: World, job: Job, reason: str) -> None:
+    move_job(job, JobPassage.TERMINATE, world.now)
+    world.touch(job)
+    job.terminate_reason = reason
+    _unbind(world, job)
+    world.end_runs(job.runs, Ending.TERMINATE)
+    settle(world, job)
+
+
+def delete(world: World, event: events.DeleteJob) -> None:
+    """Delete a job; it vanishes when its last process is gone."""
+    job = world.state.job(event.job_id)
+    require(event.conditions, job)
+    if job.state is JobState.DELETING:
+        raise errors.job_being_deleted()
+    move_job(job, JobPassage.DELETE, world.now)
+    world.touch(job)
+    _unbind(world, job)
+    world.end_runs(job.runs, Ending.TERMINATE)
+    settle(world, job)
+
+
+# --- coming to an end ---------------------------------------------------------------------------------
+
+
+def settle(world: World, job: Job) -> None:
+    """Finish what a job is on its way to, once none of its processes is left."""
+    if job.runs:
+        return
+    if job.state is JobState.DISABLING:
+        move_job(job, JobPassage.DISABLED, world.now)
+    elif job.state in (JobState.TERMINATING, JobState.DELETING):
+        if world.settings.job_end_seconds > 0:
+            timer = JobEndTimer(id_key(job.id), job.serial)
+            world.wake_in(timer, world.settings.job_end_seconds)
+        else:
+            _end(world, job)
+
+
+def _end(world: World, job: Job) -> None:
+    if job.state is JobState.TERMINATING:
+        move_job(job, JobPassage.COMPLETE, world.now)
+        job.end_time = world.now
+        return
+    places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}
+    for pool_id, node_id in sorted(places):
+        delete_directory(world, pool_id, node_id, f"workitems/{job.id}")
+    del world.state.jobs[id_key(job.id)]
+    del world.jobs[job.serial]
+
+
+def delete_directory(world: World, pool_id: str, node_id: str, directory: str) -> None:
+    """Remove a directory on a node, if there still is that node."""
+    pool = world.state.pools.get(id_key(pool_id))
+    if pool is not None and id_key(node_id) in pool.nodes:
+        world.instruct(DeleteDirectory(pool_id, node_id, directory))
+
+
+def on_end_timer(world: World, timer: JobEndTimer) -> None:
+    """End a job that was left a little time."""
+    job = world.find_job(timer.job_key, timer.job_serial)
+    ending = (JobState.TERMINATING, JobState.DELETING)
+    if job is not None and job.state in ending and not job.runs:
+        _end(world, job)
+
+
+def _watch_wall_clock(world: World, job: Job) -> None:
+    limit = job.spec.constraints.max_wall_clock_time
+    due = None if limit is None else world.later(job.creation_time, limit)
+    if due is not None:
+        world.wake_at(JobWallClockTimer(id_key(job.id), job.serial), due)
+
+
+def on_wall_clock_timer(world: World, timer: JobWallClockTimer) -> None:
+    """End a job that is too old; the limit may have been changed since the timer was set."""
+    job = world.find_job(timer.job_key, timer.job_serial)
+    if job is None or job.state not in JOB_OPEN:
+        return
+    limit = job.spec.constraints.max_wall_clock_time
+    due = None if limit is None else world.later(job.creation_time, limit)
+    if due is not None and due <= world.now:
+        _terminate(world, job, TerminateReason.MAX_WALL_CLOCK_TIME_EXPIRY.value)
+
+
+def _watch_completion(world: World, job: Job) -> None:
+    """Look whether a job is complete now, or will be so for want of tasks."""
+    delay = world.settings.empty_job_seconds
+    terminates = job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
+    if terminates and not job.tasks and delay is not None:
+        world.wake_in(EmptyJobTimer(id_key(job.id), job.serial), delay)
+    end_if_all_complete(world, job)
+
+
+def end_if_all_complete(world: World, job: Job) -> None:
+    """End a job that ends with its tasks, when it has tasks and all of them are completed."""
+    tasks = job.counts.tasks
+    if (
+        job.state is JobState.ACTIVE
+        and job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
+        and tasks.completed
+        and tasks.completed == tasks.total
+    ):
+        _terminate(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
+
+
+def on_empty_timer(world: World, timer: EmptyJobTimer) -> None:
+    """End a job that ends with its tasks and still has none."""
+    job = world.find_job(timer.job_key, timer.job_serial)
+    if (
+        job is not None
+        and job.state is JobState.ACTIVE
+        and not job.tasks
+        and job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
+    ):
+        _terminate(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
+
+
+def perform(world: World, job: Job, action: JobAction) -> None:
+    """Do what a completed task's exit options say of its job, if the job heeds them and is still open."""
+    heeds = job.spec.on_task_failure is OnTaskFailure.PERFORM_EXIT_OPTIONS_JOB_ACTION
+    if not heeds or job.state not in JOB_OPEN:
+        return
+    if action is JobAction.TERMINATE:
+        _terminate(world, job, TerminateReason.TASK_FAILED.value)
+    elif action is JobAction.DISABLE and job.state is JobState.ACTIVE:
+        world.touch(job)
+        _disable(world, job, DisableTasks.REQUEUE)

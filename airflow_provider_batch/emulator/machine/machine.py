@@ -1,0 +1,135 @@
+"""
+The machine: one event in, instructions out.
+
+It reads no clock and starts nothing; the same events give the same states and the same instructions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from airflow_provider_batch.emulator.machine import (
+    events,
+    jobs,
+    nodes,
+    outcomes,
+    pools,
+    scheduling,
+    tasks,
+    timers,
+)
+from airflow_provider_batch.emulator.machine.instructions import Instruction, RunKind
+from airflow_provider_batch.emulator.machine.runs import Run
+from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.machine.state import State
+from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model.failures import FailureInfo
+
+
+class Machine:
+    """
+    The state of one account and the rules by which it changes.
+
+    :param settings: see :class:`MachineSettings`.
+    """
+
+    def __init__(self, settings: MachineSettings | None = None) -> None:
+        self.world = World(settings or MachineSettings())
+
+    @property
+    def state(self) -> State:
+        """Pools and jobs, to be read only."""
+        return self.world.state
+
+    def handle(self, event: events.Event) -> list[Instruction]:
+        """
+        Take note of an event.
+
+        An event that is older than the one before counts as of that one's moment.
+
+        :return: what is to be done, in this order.
+        :raises ServiceError: a user's event was refused; nothing has changed.
+        :raises InvalidTransition: a bug of the machine.
+        """
+        world = self.world
+        world.now = max(world.now, event.at)
+        _HANDLERS[type(event)](world, event)
+        for pool_key in list(world.stirred):
+            scheduling.dispatch(world, pool_key)
+        world.stirred.clear()
+        instructions, world.instructions = world.instructions, []
+        return instructions
+
+
+def _process_started(world: World, event: events.ProcessStarted) -> None:
+    run = world.runs[event.run_id]
+    if run.kind is RunKind.TASK:
+        outcomes.started(world, run)
+
+
+def _process_exited(world: World, event: events.ProcessExited) -> None:
+    _run_over(world, world.runs[event.run_id], event.exit_code, None)
+
+
+def _process_not_started(world: World, event: events.ProcessNotStarted) -> None:
+    _run_over(world, world.runs[event.run_id], None, event.failure)
+
+
+def _run_over(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
+    """Free what a run held, then judge it, then let its job and its node go on."""
+    del world.runs[run.id]
+    pool = world.state.pools[run.pool_key]
+    node = world.node_of(run)
+    nodes.release(world, pool, node, run)
+    job = world.job_of(run)
+    if job is None:
+        nodes.start_task_ended(world, run, exit_code, failure)
+    else:
+        job.runs.discard(run.id)
+        outcomes.ended(world, run, exit_code, failure)
+        jobs.settle(world, job)
+        world.stir(job.spec.pool_id)
+    if nodes.drop_if_done(world, pool, node):
+        pools.settle(world, pool)
+
+
+_TIMERS: Mapping[type, Callable[[World, Any], None]] = {
+    timers.AllocationTimer: pools.on_timer,
+    timers.NodeTimer: nodes.on_timer,
+    timers.TaskWallClockTimer: tasks.on_wall_clock_timer,
+    timers.JobWallClockTimer: jobs.on_wall_clock_timer,
+    timers.EmptyJobTimer: jobs.on_empty_timer,
+    timers.JobEndTimer: jobs.on_end_timer,
+    timers.RetentionTimer: tasks.on_retention_timer,
+}
+
+
+def _timer_due(world: World, event: events.TimerDue) -> None:
+    _TIMERS[type(event.timer)](world, event.timer)
+
+
+_HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
+    events.CreatePool: pools.create,
+    events.UpdatePool: pools.update,
+    events.ResizePool: pools.resize,
+    events.StopPoolResize: pools.stop_resize,
+    events.RemoveNodes: pools.remove_nodes,
+    events.DeletePool: pools.delete,
+    events.NodeLost: pools.lose_node,
+    events.CreateJob: jobs.create,
+    events.UpdateJob: jobs.update,
+    events.DisableJob: jobs.disable,
+    events.EnableJob: jobs.enable,
+    events.TerminateJob: jobs.terminate,
+    events.DeleteJob: jobs.delete,
+    events.AddTask: tasks.add,
+    events.UpdateTask: tasks.update,
+    events.TerminateTask: tasks.terminate,
+    events.ReactivateTask: tasks.reactivate,
+    events.DeleteTask: tasks.delete,
+    events.ProcessStarted: _process_started,
+    events.ProcessExited: _process_exited,
+    events.ProcessNotStarted: _process_not_started,
+    events.TimerDue: _timer_due,
+}

@@ -1,0 +1,178 @@
+"""What follows from a task's run: completion, retry, requeue; and its effect on dependents and on the job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_provider_batch.emulator.machine import jobs, nodes, tallies
+from airflow_provider_batch.emulator.machine.runs import Ending, Run
+from airflow_provider_batch.emulator.machine.tables import TaskPassage
+from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskWallClockTimer
+from airflow_provider_batch.emulator.machine.transitions import move_task
+from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.exits import ExitKind
+from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.jobs import Job
+from airflow_provider_batch.emulator.model.states import (
+    DependencyAction,
+    TaskResult,
+    TaskState,
+)
+from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles
+
+_AGAIN = {Ending.RECOVER: TaskPassage.RECOVER, Ending.REQUEUE: TaskPassage.REQUEUE}
+
+
+# --- the queue ----------------------------------------------------------------------------------------
+
+
+def queue_if_free(world: World, job: Job, task: Task) -> None:
+    """Let an active task be started, unless it waits for others."""
+    index = world.jobs[job.serial]
+    key = id_key(task.id)
+    if task.state is TaskState.ACTIVE and index.dependencies.is_free((key, task.serial)):
+        index.ready.put(task.serial, key, task.spec.required_slots)
+        world.stir(job.spec.pool_id)
+
+
+def requeue(world: World, job: Job, task: Task, passage: TaskPassage, info: TaskExecutionInfo) -> None:
+    """Send a task back to the queue."""
+    tallies.count(job, task, -1)
+    move_task(task, passage, world.now)
+    task.execution_info = info
+    task.node = None
+    tallies.count(job, task, 1)
+    queue_if_free(world, job, task)
+
+
+# --- the run ------------------------------------------------------------------------------------------
+
+
+def started(world: World, run: Run) -> None:
+    """Take note that a task's process runs: its clock starts."""
+    run.started_at = world.now
+    nodes.remember_start(world.node_of(run), run.id, world.now)
+    task = world.task_of(run)
+    if task is not None:
+        task.execution_info = replace(task.execution_info, start_time=world.now)
+        watch_wall_clock(world, task, run)
+
+
+def watch_wall_clock(world: World, task: Task, run: Run) -> None:
+    """Wait for the moment when a run has taken too long."""
+    limit = task.spec.constraints.max_wall_clock_time
+    if limit is None or run.started_at is None:
+        return
+    due = world.later(run.started_at, limit)
+    if due is not None:
+        world.wake_at(TaskWallClockTimer(run.id), due)
+
+
+def ended(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
+    """
+    Take note that a task's processes are gone.
+
+    :param failure: why the process could not be started; None when it could, or was ended before.
+    """
+    job, task = world.job_of(run), world.task_of(run)
+    if job is None or task is None:
+        return
+    task.run_id = None
+    if not _goes_again(world, job, task, run, exit_code, failure):
+        _finish(world, job, task, run, exit_code, failure)
+    nodes.remember_end(world.node_of(run), run.id, task)
+
+
+def _goes_again(
+    world: World,
+    job: Job,
+    task: Task,
+    run: Run,
+    exit_code: int | None,
+    failure: FailureInfo | None,
+) -> bool:
+    info = task.execution_info
+    fresh = replace(info, start_time=None)
+    if run.ending in _AGAIN:
+        if run.ending is Ending.REQUEUE:
+            fresh = replace(fresh, requeue_count=info.requeue_count + 1, last_requeue_time=world.now)
+        requeue(world, job, task, _AGAIN[run.ending], fresh)
+        return True
+    retries = task.spec.constraints.max_task_retry_count
+    failed_by_itself = run.ending is None and failure is None and exit_code != 0
+    if failed_by_itself and (retries == -1 or info.retry_count < retries):
+        fresh = replace(fresh, retry_count=info.retry_count + 1, last_retry_time=world.now)
+        requeue(world, job, task, TaskPassage.RETRY, fresh)
+        return True
+    return False
+
+
+def _finish(
+    world: World,
+    job: Job,
+    task: Task,
+    run: Run,
+    exit_code: int | None,
+    failure: FailureInfo | None,
+) -> None:
+    passage, kind = TaskPassage.EXIT, ExitKind.EXITED
+    if run.ending is not None:
+        # The exit code of a killed process says nothing about the task.
+        passage, kind, exit_code = TaskPassage.END, ExitKind.ENDED, None
+        expired = run.ending is Ending.WALL_CLOCK
+        failure = failures.wall_clock_expired() if expired else failures.task_ended()
+    elif failure is not None:
+        passage, kind = TaskPassage.FAIL_TO_START, ExitKind.PRE_PROCESSING_ERROR
+    elif exit_code != 0:
+        failure = failures.failure_exit_code()
+    info = replace(task.execution_info, end_time=world.now, exit_code=exit_code, failure_info=failure)
+    complete(world, job, task, passage, kind, info)
+
+
+# --- completion ---------------------------------------------------------------------------------------
+
+
+def complete(
+    world: World,
+    job: Job,
+    task: Task,
+    passage: TaskPassage,
+    kind: ExitKind,
+    info: TaskExecutionInfo,
+) -> None:
+    """
+    Complete a task, and do what its exit means to its dependents and its job.
+
+    :param info: with everything but the result, which follows from the failure.
+    """
+    result = TaskResult.SUCCESS if info.failure_info is None else TaskResult.FAILURE
+    tallies.count(job, task, -1)
+    move_task(task, passage, world.now)
+    task.execution_info = replace(info, result=result)
+    tallies.count(job, task, 1)
+    _watch_retention(world, job, task)
+    actions = task.spec.exit_conditions.actions(kind, info.exit_code)
+    if actions.dependency_action is DependencyAction.SATISFY:
+        _satisfy_dependents(world, job, task)
+    jobs.perform(world, job, actions.job_action)
+    jobs.end_if_all_complete(world, job)
+
+
+def _satisfy_dependents(world: World, job: Job, task: Task) -> None:
+    task.satisfied = True
+    for key, serial in world.jobs[job.serial].dependencies.satisfy(task.id):
+        dependent = job.tasks.get(key)
+        if dependent is not None and dependent.serial == serial:
+            queue_if_free(world, job, dependent)
+
+
+def _watch_retention(world: World, job: Job, task: Task) -> None:
+    retention = task.spec.constraints.retention_time
+    if retention is None or task.files is not TaskFiles.KEPT:
+        return
+    due = world.later(world.now, retention)
+    if due is not None:
+        timer = RetentionTimer(id_key(job.id), job.serial, id_key(task.id), task.serial, world.now)
+        world.wake_at(timer, due)

@@ -1,0 +1,81 @@
+"""
+Names of the moments that the machine waits for.
+
+A timer is never cancelled: each names exactly what it was set for (by serial or run number), and one that
+comes when that is over does nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True)
+class AllocationTimer:
+    """The pool's resize has its nodes, or was stopped; ``number`` counts the resizes of the pool."""
+
+    pool_key: str
+    pool_serial: int
+    number: int
+
+
+@dataclass(frozen=True)
+class NodeTimer:
+    """A node is created, or has booted."""
+
+    pool_key: str
+    node_key: str
+
+
+@dataclass(frozen=True)
+class TaskWallClockTimer:
+    """A task's process has run as long as it may."""
+
+    run_id: int
+
+
+@dataclass(frozen=True)
+class JobWallClockTimer:
+    """A job is as old as it may become."""
+
+    job_key: str
+    job_serial: int
+
+
+@dataclass(frozen=True)
+class EmptyJobTimer:
+    """A job without tasks counts as complete."""
+
+    job_key: str
+    job_serial: int
+
+
+@dataclass(frozen=True)
+class JobEndTimer:
+    """A terminating or deleting job without processes comes to its end."""
+
+    job_key: str
+    job_serial: int
+
+
+@dataclass(frozen=True)
+class RetentionTimer:
+    """A completed task's files may go; ``end_time`` tells this completion from a later one."""
+
+    job_key: str
+    job_serial: int
+    task_key: str
+    task_serial: int
+    end_time: datetime
+
+
+Timer = (
+    AllocationTimer
+    | NodeTimer
+    | TaskWallClockTimer
+    | JobWallClockTimer
+    | EmptyJobTimer
+    | JobEndTimer
+    | RetentionTimer
+)

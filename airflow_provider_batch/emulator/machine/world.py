@@ -1,0 +1,163 @@
+"""All that the machine knows, and what its parts share: time, instructions, serials, look-ups."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.machine.capacity import Capacity
+from airflow_provider_batch.emulator.machine.dependencies import DependencyGraph
+from airflow_provider_batch.emulator.machine.instructions import Instruction, KillProcess, SetTimer
+from airflow_provider_batch.emulator.machine.queues import ReadyTasks
+from airflow_provider_batch.emulator.machine.runs import Ending, Run
+from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.machine.state import State
+from airflow_provider_batch.emulator.machine.timers import Timer
+from airflow_provider_batch.emulator.model.etags import Conditions
+from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.jobs import Job
+from airflow_provider_batch.emulator.model.nodes import Node
+from airflow_provider_batch.emulator.model.pools import Pool
+from airflow_provider_batch.emulator.model.tasks import Task
+
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class _Modified(Protocol):
+    last_modified: datetime
+
+
+@dataclass
+class JobIndex:
+    """What the machine keeps of a job besides its state: who waits for whom, and who may run."""
+
+    dependencies: DependencyGraph = field(default_factory=DependencyGraph)
+    ready: ReadyTasks = field(default_factory=ReadyTasks)
+
+
+@dataclass
+class PoolIndex:
+    """
+    What the machine keeps of a pool besides its state.
+
+    :param resizes: number of the present resize.
+    :param grown: the present resize has created its nodes.
+    :param nodes_made: number of nodes ever created.
+    """
+
+    capacity: Capacity = field(default_factory=Capacity)
+    resizes: int = 0
+    grown: bool = False
+    nodes_made: int = 0
+
+
+@dataclass
+class World:
+    """
+    The machine's whole memory.
+
+    :param runs: every run that is not known to be gone, by id.
+    :param jobs: indexes by serial of the job.
+    :param pools: indexes by serial of the pool.
+    :param waiting_jobs: keys of the jobs that may start tasks, by key of their pool, which need not exist.
+    :param stirred: keys of the pools in which something may start after this event.
+    """
+
+    settings: MachineSettings
+    state: State = field(default_factory=State)
+    now: datetime = datetime(1, 1, 1, tzinfo=timezone.utc)
+    instructions: list[Instruction] = field(default_factory=list)
+    runs: dict[int, Run] = field(default_factory=dict)
+    jobs: dict[int, JobIndex] = field(default_factory=dict)
+    pools: dict[int, PoolIndex] = field(default_factory=dict)
+    waiting_jobs: dict[str, dict[str, None]] = field(default_factory=dict)
+    stirred: dict[str, None] = field(default_factory=dict)
+    last_serial: int = 0
+
+    # --- means --------------------------------------------------------------------------------------
+
+    def serial(self) -> int:
+        """Return a number that was never used."""
+        self.last_serial += 1
+        return self.last_serial
+
+    def instruct(self, instruction: Instruction) -> None:
+        """Want something done."""
+        self.instructions.append(instruction)
+
+    def wake_at(self, timer: Timer, due: datetime) -> None:
+        """Want to hear when a moment has come; one in the past comes at once."""
+        self.instruct(SetTimer(timer, max(due, self.now)))
+
+    def wake_in(self, timer: Timer, seconds: float) -> None:
+        """Want to hear after a number of seconds."""
+        self.wake_at(timer, self.now + timedelta(seconds=seconds))
+
+    def later(self, start: datetime, duration: timedelta) -> datetime | None:
+        """Return ``start + duration``; None when that lies behind the end of all calendars."""
+        try:
+            return start + duration
+        except OverflowError:
+            return None
+
+    def touch(self, entity: _Modified) -> None:
+        """Mark a user's change; no two changes of one entity carry the same time, hence the same ETag."""
+        entity.last_modified = max(self.now, entity.last_modified + _MICROSECOND)
+
+    def stir(self, pool_id: str) -> None:
+        """Look for work for a pool's nodes at the end of this event."""
+        self.stirred[id_key(pool_id)] = None
+
+    # --- finding ------------------------------------------------------------------------------------
+
+    def task_of(self, run: Run) -> Task | None:
+        """Return the task of a run; None when it was deleted meanwhile, and for start tasks."""
+        job = self.job_of(run)
+        if job is None or run.task_key is None:
+            return None
+        task = job.tasks.get(run.task_key)
+        return task if task is not None and task.serial == run.task_serial else None
+
+    def job_of(self, run: Run) -> Job | None:
+        """Return the job of a run; None for start tasks."""
+        return None if run.job_key is None else self.state.jobs[run.job_key]
+
+    def node_of(self, run: Run) -> Node:
+        """Return the node of a run; a node outlives its runs."""
+        return self.state.pools[run.pool_key].nodes[run.node_key]
+
+    def find_job(self, job_key: str, serial: int) -> Job | None:
+        """Return a job unless it is gone, or another one has its id."""
+        job = self.state.jobs.get(job_key)
+        return job if job is not None and job.serial == serial else None
+
+    def find_pool(self, pool_key: str, serial: int) -> Pool | None:
+        """Return a pool unless it is gone, or another one has its id."""
+        pool = self.state.pools.get(pool_key)
+        return pool if pool is not None and pool.serial == serial else None
+
+    # --- ending -------------------------------------------------------------------------------------
+
+    def end_run(self, run_id: int, ending: Ending) -> None:
+        """End a run's processes; with several reasons the greatest counts, and one kill is enough."""
+        run = self.runs[run_id]
+        if run.ending is None:
+            self.instruct(KillProcess(run_id))
+        run.ending = ending if run.ending is None else max(run.ending, ending)
+
+    def end_runs(self, run_ids: set[int], ending: Ending) -> None:
+        """End several runs, in order of their start."""
+        for run_id in sorted(run_ids):
+            self.end_run(run_id, ending)
+
+
+def require(conditions: Conditions, entity: _Modified) -> None:
+    """
+    Check the conditions of a request.
+
+    :raises ServiceError: ``ConditionNotMet``.
+    """
+    if not conditions.hold(entity.last_modified):
+        raise errors.condition_not_met()
