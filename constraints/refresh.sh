@@ -18,7 +18,7 @@ refresh() { # refresh <airflow version> <pythons, oldest first...>
     settled=$(mktemp)
     # The oldest Python decides the versions; later ones only add what they alone need.
     for python in "$@"; do
-        resolve "$python" "$settled" "apache-airflow==$airflow" apache-airflow-providers-standard 'hatchling' 'pip>=25.1' |
+        resolve "$python" "$settled" "apache-airflow[postgres]==$airflow" apache-airflow-providers-standard 'hatchling' 'pip>=25.1' |
             cat - "$settled" | LC_ALL=C sort --unique --output "$settled.next"
         mv "$settled.next" "$settled"
     done

@@ -1,5 +1,5 @@
 """
-The part of Airflow's public REST API that the demo and the system tests need, for Airflow 2.11 (v1) and 3.x (v2).
+Airflow's public REST API, as far as the demo and the system tests need it: v1 of Airflow 2.11, v2 of 3.x.
 
 What it reads is what the web UI shows.
 """

@@ -1,8 +1,8 @@
 """
 A real Airflow on this machine: SQLite, LocalExecutor, free loopback ports, everything in one folder.
 
-The version is that of the environment that this runs in. Airflow 3 runs as api-server, scheduler, dag-processor
-and triggerer; Airflow 2.11 as webserver, scheduler (which parses the DAGs) and triggerer.
+The version is that of the environment that this runs in. Airflow 3 runs as api-server, scheduler,
+dag-processor and triggerer; Airflow 2.11 as webserver, scheduler (which parses the DAGs) and triggerer.
 """
 
 from __future__ import annotations
@@ -79,9 +79,9 @@ class AirflowServices:
         self.port = free_port(preferred_port)
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.environment = {
-            **{key: value for key, value in os.environ.items() if not key.startswith(("AIRFLOW_", "_AIRFLOW_"))},
+            **_foreign_environment(),
             **_settings(self.home, dags_folder.resolve(), self.port),
-            **{f"AIRFLOW_CONN_{id_.upper()}": json.dumps(fields) for id_, fields in (connections or {}).items()},
+            **{f"AIRFLOW_CONN_{id_.upper()}": json.dumps(one) for id_, one in (connections or {}).items()},
         }
         self.password = ""
         self._rest: AirflowRest | None = None
@@ -162,7 +162,6 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
         ("dag_processor", "parsing_processes"): 1,
         ("dag_processor", "refresh_interval"): 5,
         ("dag_processor", "min_file_process_interval"): 300,
-        ("usage_data_collection", "enabled"): False,
     }
     secret = secrets.token_hex(32)
     if MAJOR >= 3:
@@ -185,7 +184,7 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
             ("webserver", "base_url"): f"http://{LOOPBACK}:{port}",
             ("webserver", "secret_key"): secret,
             ("webserver", "workers"): 1,
-            ("webserver", "instance_name"): "Airflow",
+            ("usage_data_collection", "enabled"): False,
         }
     settings = {f"AIRFLOW__{s.upper()}__{o.upper()}": str(value) for (s, o), value in options.items()}
     settings["AIRFLOW_HOME"] = str(home)
@@ -193,6 +192,11 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
     # template switches on, it serves the few tasks of a demo.
     settings["_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK"] = "1"
     return settings
+
+
+def _foreign_environment() -> dict[str, str]:
+    """Return the environment of this process without anything that is meant for an Airflow."""
+    return {key: value for key, value in os.environ.items() if "AIRFLOW_" not in key}
 
 
 def _passwords_file(home: Path) -> Path:
@@ -213,6 +217,8 @@ def _create_template(template: Path, environment: Mapping[str, str]) -> None:
     making = template.with_name(f"{template.name}.{os.getpid()}")
     making.mkdir(mode=0o700, parents=True)
     try:
+        # Airflow would write one with absolute paths of this folder, which is soon another.
+        (making / "airflow.cfg").touch()
         database = making / "airflow.db"
         environment = {
             **environment,
@@ -248,4 +254,6 @@ def _run_airflow(arguments: list[str], environment: Mapping[str, str]) -> None:
         check=False,
     )
     if result.returncode:
-        raise RuntimeError(f"airflow {arguments[0]} failed with {result.returncode}:\n{result.stdout[-4000:]}")
+        raise RuntimeError(
+            f"airflow {arguments[0]} failed with {result.returncode}:\n{result.stdout[-4000:]}"
+        )

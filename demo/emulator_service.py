@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -49,6 +50,11 @@ class EmulatorService:
                 *("--account-name", ACCOUNT_NAME, "--account-key", "random"),
                 *("--root", str(self._root)),
             ],
+            # The example's programs run with this Python, whatever else the machine has.
+            environment={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            },
         )
         listening = wait_for(lambda: _listening(service), "the emulator to listen", limit_seconds=60)
         self.url = listening["url"]
@@ -63,6 +69,11 @@ class EmulatorService:
             "password": self._key,
             "extra": {"account_url": self.url},
         }
+
+
+def _path_with_this_python() -> str:
+    """Let ``python3`` in the tasks' command lines be the Python that runs the demo."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 
 
 def _listening(service: Service) -> re.Match[str] | None:

@@ -37,7 +37,7 @@ class LiveLog:
     _ended: set[tuple[str, int]] = field(default_factory=set)
 
     def new_lines(self) -> Iterator[tuple[TaskInstance, str]]:
-        """Read every started task instance once; yield what was not yielded before and the UI does not fold."""
+        """Read every started task instance once; yield what is new and stands in no folded group."""
         for task in self.rest.task_instances(self.dag_id, self.run_id):
             key = (task.name, task.try_number)
             if task.try_number < 1 or task.state in (None, "scheduled", "queued") or key in self._ended:
@@ -82,6 +82,7 @@ class TaskPrefix:
         self._colour_of: dict[str, int] = {}
 
     def __call__(self, task: TaskInstance, line: str) -> str:
+        """Return the line with its prefix."""
         label = f"{task.name:>9} |"
         if self._coloured:
             colour = self._colour_of.setdefault(task.name, _COLOURS[len(self._colour_of) % len(_COLOURS)])

@@ -2,8 +2,8 @@
 Services as child processes: each in a process group of its own with a log file, and all of them ended.
 
 They end when the ``with`` block is left, on whatever way: normally, by an exception, by Ctrl-C, by SIGTERM
-(:func:`exit_on_sigterm`). When this process is killed so hard that it can do nothing any more, the kernel sends
-SIGTERM to the services (``PR_SET_PDEATHSIG``), and they end their own children.
+(:func:`exit_on_sigterm`). When this process is killed so hard that it can do nothing any more, the kernel
+sends SIGTERM to the services (``PR_SET_PDEATHSIG``), and they end their own children.
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ class Service:
         """
         code = self.popen.poll()
         if code is not None:
-            raise ServiceDied(f"{self.name} ended with exit code {code}; the end of its log:\n{self.log_tail()}")
+            raise ServiceDied(
+                f"{self.name} ended with exit code {code}; the end of its log:\n{self.log_tail()}"
+            )
 
     def log_text(self) -> str:
         """Everything that the service printed so far."""
@@ -69,7 +71,7 @@ class Services:
     """
     The services of one demo or test; a context manager that ends them in reverse order of their start.
 
-    Start them from the main thread: the kernel's notice of death is tied to the thread that started the child.
+    Start them from the main thread: the kernel's notice of death is tied to the thread that started them.
 
     :param log_folder: gets one log file per service.
     """
@@ -116,7 +118,7 @@ class Services:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                preexec_fn=_end_with_parent,  # noqa: PLW1509 - no other threads hold locks that it needs
+                preexec_fn=_end_with_parent,
             )
         service = Service(name, popen, log_file)
         self._running.append(service)
@@ -147,8 +149,10 @@ class Services:
             _signal_group(service, signal.SIGKILL)
             service.popen.wait()
         # What left its service's group, as the workers of some Airflow versions do.
-        for child in psutil.wait_procs(descendants, timeout=0)[1]:
-            _kill(child)
+        strays = psutil.wait_procs(descendants, timeout=0)[1]
+        for stray in strays:
+            _kill(stray)
+        psutil.wait_procs(strays, timeout=GRACE_SECONDS)
 
 
 def exit_on_sigterm() -> None:

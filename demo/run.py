@@ -19,7 +19,7 @@ from demo.airflow_services import AIRFLOW_VERSION, USERNAME, AirflowServices
 from demo.emulator_service import CONNECTION_ID, EmulatorService
 from demo.file_server import FileServer
 from demo.live_log import LiveLog, TaskPrefix
-from demo.processes import ServiceDied, Services, exit_on_sigterm
+from demo.processes import Services, exit_on_sigterm
 
 PROJECT = Path(__file__).resolve().parent.parent
 CACHE = PROJECT / ".demo"
@@ -105,8 +105,8 @@ def follow(services: Services, airflow: AirflowServices, run_id: str) -> list[st
 
 def word_table(merged: list[str]) -> list[str]:
     """Pick the table that ``merge.py`` printed out of the log of its task."""
-    rows = (re.search(r"\d+  [a-z']+$|\d+ words, .*$", line) for line in merged)
-    return [f"  {row[0]:>8}" for row in rows if row]
+    rows = (re.search(r" *\d+  [a-z']+$|\d+ words, .*$", line) for line in merged)
+    return [f"  {row[0]}" for row in rows if row]
 
 
 def stay_up(services: Services) -> None:
@@ -135,7 +135,7 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="batch-demo-"))
     try:
         demonstrate(folder, keep=os.environ.get("KEEP", "") not in ("", "0"))
-    except (RunFailed, ServiceDied, TimeoutError) as error:
+    except (RuntimeError, TimeoutError) as error:
         print(f"\nThe demo failed: {error}\nLogs of the services: {folder / 'services'}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

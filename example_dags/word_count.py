@@ -1,8 +1,8 @@
 """
 Count the words of a text with Azure Batch: split it, count the parts side by side, add the counts up.
 
-Each task is a Batch task that runs one of the programs in ``word_count/``; its output appears in the log of the
-Airflow task while it runs. ``make demo`` runs this DAG against the emulator.
+Each task is a Batch task that runs one of the programs in ``word_count/``; its output appears in the log of
+the Airflow task while it runs. ``make demo`` runs this DAG against the emulator.
 """
 
 from __future__ import annotations

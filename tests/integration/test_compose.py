@@ -1,0 +1,148 @@
+"""``docker-compose.yaml``, without a Docker engine: the file, and each command of this project's services."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from demo.airflow_services import MAJOR
+from demo.processes import Services
+from demo.waiting import wait_for
+
+PROJECT = Path(__file__).resolve().parents[2]
+FILE = PROJECT / "docker-compose.yaml"
+SERVICES: Mapping[str, Mapping[str, Any]] = yaml.safe_load(FILE.read_text())["services"]
+AIRFLOW = {
+    name: service for name, service in SERVICES.items() if service.get("command", [""])[0] == "airflow"
+}
+
+pytestmark = pytest.mark.skipif(MAJOR < 3, reason="the composition runs Airflow 3")
+
+
+@pytest.fixture(autouse=True)
+def connection() -> None:
+    """The composition starts its own."""
+
+
+def own_program(command: list[str]) -> list[str]:
+    """The command with this environment's programs instead of the image's."""
+    return [str(Path(sys.executable).parent / command[0]), *command[1:]]
+
+
+def test_the_file_conforms_to_the_compose_specification() -> None:
+    check = subprocess.run(
+        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(FILE)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert check.returncode == 0, check.stdout + check.stderr
+
+
+def test_every_service_that_stays_up_has_a_health_check() -> None:
+    assert [name for name, service in SERVICES.items() if "healthcheck" not in service] == ["airflow-init"]
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_what_a_service_waits_for_exists_and_can_come_true(name: str) -> None:
+    for needed, need in SERVICES[name].get("depends_on", {}).items():
+        stays_up = "healthcheck" in SERVICES[needed]
+        assert need["condition"] == ("service_healthy" if stays_up else "service_completed_successfully")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_ports_are_published_on_loopback_only(name: str) -> None:
+    for port in SERVICES[name].get("ports", []):
+        assert port.startswith("127.0.0.1:")
+
+
+def test_volumes_are_declared_or_folders_of_the_project() -> None:
+    declared = yaml.safe_load(FILE.read_text())["volumes"]
+    for service in SERVICES.values():
+        for volume in service.get("volumes", []):
+            source = volume.partition(":")[0]
+            assert source in declared or (source.startswith("./") and (PROJECT / source).is_dir()), source
+
+
+@pytest.mark.parametrize("name", AIRFLOW)
+def test_airflow_understands_the_command_and_the_health_check(name: str) -> None:
+    from airflow.cli.cli_parser import get_parser
+
+    commands = [AIRFLOW[name]["command"]]
+    check = AIRFLOW[name].get("healthcheck", {}).get("test", [])
+    if check[1:2] == ["airflow"]:
+        commands.append(check[1:])
+    for command in commands:
+        assert get_parser().parse_args(command[1:]).func is not None
+
+
+def test_airflow_understands_the_options_that_the_environment_sets() -> None:
+    from airflow.configuration import conf
+
+    for variable in SERVICES["airflow-scheduler"]["environment"]:
+        if option := re.fullmatch(r"AIRFLOW__(\w+?)__(\w+)", variable):
+            section, key = option[1].lower(), option[2].lower()
+            assert key in conf.configuration_description.get(section, {}).get("options", {}), variable
+
+
+def test_the_command_of_the_initialisation_migrates_a_database(tmp_path: Path) -> None:
+    environment = {
+        "PATH": str(Path(sys.executable).parent),
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+    }
+    migration = subprocess.run(
+        own_program(SERVICES["airflow-init"]["command"]),
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert migration.returncode == 0, migration.stdout + migration.stderr
+    assert (tmp_path / "airflow.db").stat().st_size > 0
+
+
+def test_the_emulator_starts_with_its_command_and_is_healthy(tmp_path: Path) -> None:
+    native = {"--host": "127.0.0.1", "--port": "0", "--root": str(tmp_path / "batch")}
+    command = []
+    for argument in SERVICES["batch-emulator"]["command"]:
+        argument = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", argument)
+        option, _, _ = argument.partition("=")
+        command.append(f"{option}={native[option]}" if option in native else argument)
+
+    with Services(tmp_path / "services") as services:
+        service = services.start("batch-emulator", own_program(command))
+
+        def listening() -> re.Match[str] | None:
+            service.check()
+            return re.search(r"listening on http://127\.0\.0\.1:(\d+)", service.log_text())
+
+        port = wait_for(listening, "the emulator to listen", limit_seconds=60)[1]
+        _, program, *arguments = SERVICES["batch-emulator"]["healthcheck"]["test"]
+        check = [program, *(argument.replace("10010", port) for argument in arguments)]
+        assert subprocess.run(own_program(check), check=False).returncode == 0
+
+
+def test_the_server_of_the_example_files_serves_them(tmp_path: Path) -> None:
+    command = [
+        {"8000": "0", "/srv/word_count": str(PROJECT / "example_dags" / "word_count")}.get(argument, argument)
+        for argument in SERVICES["example-files"]["command"]
+    ]
+    with Services(tmp_path) as services:
+        service = services.start("example-files", [command[0], "-u", *command[1:]])
+
+        def serving() -> re.Match[str] | None:
+            service.check()
+            return re.search(r"http://127\.0\.0\.1:(\d+)/", service.log_text())
+
+        port = wait_for(serving, "the server to listen", limit_seconds=60)[1]
+        _, program, *arguments = SERVICES["example-files"]["healthcheck"]["test"]
+        check = [program, *(argument.replace("8000", port) for argument in arguments)]
+        assert subprocess.run(own_program(check), check=False).returncode == 0
