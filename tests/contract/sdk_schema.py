@@ -1,8 +1,8 @@
 """
 The request bodies of the 2025-06-01 API as the vendor SDK's models describe them, as plain data.
 
-The emulator may not import the SDK, so it carries this data as ``wire/schema_2025_06_01.json``; a test compares
-the two. ``python -m tests.contract.sdk_schema`` prints it anew.
+The emulator may not import the SDK, so it carries this data as ``wire/schema_2025_06_01.json``; a test
+compares the two. ``python -m tests.contract.sdk_schema`` prints it anew.
 """
 
 from __future__ import annotations

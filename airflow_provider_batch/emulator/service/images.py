@@ -1,8 +1,8 @@
 """
 The images that pools may have, with the node agents that match them: a small, realistic table.
 
-Every task runs on the emulator's own machine, whatever the image; the table exists so that a misspelt image, or
-a node agent that does not belong to it, fails here as it does in Azure.
+Every task runs on the emulator's own machine, whatever the image; the table exists so that a misspelt image,
+or a node agent that does not belong to it, fails here as it does in Azure.
 """
 
 from __future__ import annotations

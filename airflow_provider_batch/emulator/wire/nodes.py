@@ -13,6 +13,9 @@ from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.times import format_time
 
 NODE_AGENT_VERSION = "1.13.4"
+EXACT_VERSION = "1.0.0"
+"""What ``latest`` of an image stands for; there is no image behind it."""
+
 _UNBOOTED = (NodeState.CREATING, NodeState.STARTING)
 
 
@@ -31,6 +34,7 @@ def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
         "lastBootTime": lambda node, links: time_or_none(node.last_boot_time),
         "allocationTime": lambda node, links: format_time(node.allocation_time),
         "ipAddress": lambda node, links: node.ip_address,
+        "ipv6Address": lambda node, links: f"fd00::{node.number + 4:x}",
         "affinityId": lambda node, links: node.affinity_id,
         "vmSize": lambda node, links: node.vm_size,
         "totalTasksRun": lambda node, links: node.total_tasks_run,
@@ -44,7 +48,7 @@ def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
         "isDedicated": lambda node, links: node.is_dedicated,
         "endpointConfiguration": lambda node, links: _endpoints(node),
         "nodeAgentInfo": lambda node, links: _agent(node),
-        "virtualMachineInfo": lambda node, links: {"imageReference": image},
+        "virtualMachineInfo": lambda node, links: {"imageReference": {**image, "exactVersion": EXACT_VERSION}},
     }
 
 

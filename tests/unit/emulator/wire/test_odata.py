@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batch.emulator.errors import ServiceError
+from airflow_provider_batch.emulator.wire import odata
+
+TASK: dict[str, Any] = {
+    "id": "Frame-7",
+    "state": "completed",
+    "stateTransitionTime": "2024-03-21T23:08:08.8068407Z",
+    "creationTime": "2024-03-21T23:08:07Z",
+    "executionInfo": {"exitCode": 3, "result": "failure"},
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "passes"),
+    [
+        ("state eq 'completed'", True),
+        ("state eq 'COMPLETED'", True),
+        ("state ne 'completed'", False),
+        ("id eq 'a' or id eq 'frame-7'", True),
+        ("startswith(id, 'frame')", True),
+        ("startswith(id,'x')", False),
+        ("(state eq 'running') and startswith(id, 'x')", False),
+        ("executionInfo/exitCode gt 2 and executionInfo/exitCode le 3", True),
+        ("executionInfo/exitCode eq -1", False),
+        ("executionInfo/result eq 'failure'", True),
+        ("stateTransitionTime gt DateTime'2024-03-21T23:08:08Z'", True),
+        ("stateTransitionTime lt DateTime'2024-03-21T23:08:08Z'", False),
+        ("lastModified gt DateTime'2011-05-08T08:49:37Z'", False),
+        ("id eq 'o''brien'", False),
+        ("state eq 'active' and state eq 'completed' or id eq 'frame-7'", True),
+        ("state eq 'active' and (state eq 'completed' or id eq 'frame-7')", False),
+    ],
+)
+def test_filter_selects_as_documented(text, passes):
+    assert odata.parse_filter(text, odata.TASKS).matches(TASK) is passes
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "property name"),
+        ("state", "comparison"),
+        ("state eq", "a text"),
+        ("state eq completed", "a text"),
+        ("state eq 'completed", "Syntax error at position 9"),
+        ("State eq 'completed'", "'State'"),
+        ("state gt 'completed'", "'gt'"),
+        ("executionInfo/exitCode ne 0", "'ne'"),
+        ("executionInfo/exitCode eq 1.5", "Syntax"),
+        ("commandLine eq 'x'", "commandLine"),
+        ("startswith(state,'c')", "startswith"),
+        ("stateTransitionTime gt '2024'", "a time"),
+        ("stateTransitionTime gt DateTime'soon'", "is not a time"),
+        ("not state eq 'active'", "'not'"),
+        ("(state eq 'active'", "')'"),
+        ("state eq 'active' state eq 'active'", "the end"),
+        ("(" * 60 + "state eq 'a'" + ")" * 60, "nested"),
+        ("id eq '" + "x" * 9000 + "'", "longer"),
+    ],
+)
+def test_bad_filter_names_its_reason(text, reason):
+    with pytest.raises(ServiceError) as caught:
+        odata.parse_filter(text, odata.TASKS)
+    assert caught.value.code == "InvalidQueryParameterValue"
+    values = dict(caught.value.values)
+    assert values["QueryParameterName"] == "$filter"
+    assert reason in values["Reason"]
+
+
+_PIECES = st.sampled_from(
+    [
+        *("state", "id", "executionInfo/exitCode", "stateTransitionTime", "startswith", "bogus", "not"),
+        *("eq", "ne", "ge", "gt", "le", "lt", "and", "or", "(", ")", ",", "true"),
+        *("'active'", "'a''b'", "'", "0", "-12", "99999999999999999999", "1.5"),
+        *("DateTime'2011-05-08T08:49:37Z'", "DateTime'x'", "$", "/", "\u0000", "é"),
+    ]
+)
+
+
+@given(st.one_of(st.text(max_size=60), st.lists(_PIECES, max_size=25).map(" ".join)))
+def test_any_text_is_a_filter_or_a_named_error(text):
+    try:
+        where = odata.parse_filter(text, odata.TASKS)
+    except ServiceError as error:
+        assert error.code == "InvalidQueryParameterValue"
+    else:
+        assert where.matches(TASK) in (True, False)
+        assert where.names() <= {name.partition("/")[0] for name in odata.TASKS}
+
+
+def _atoms() -> st.SearchStrategy[tuple[str, bool]]:
+    exit_code = TASK["executionInfo"]["exitCode"]
+    return st.one_of(
+        st.sampled_from(["completed", "active"]).map(lambda s: (f"state eq '{s}'", s == TASK["state"])),
+        st.integers(-5, 5).map(lambda n: (f"executionInfo/exitCode ge {n}", exit_code >= n)),
+        st.datetimes(datetime(2023, 1, 1), datetime(2025, 1, 1)).map(  # noqa: DTZ001
+            lambda t: (
+                f"creationTime lt DateTime'{t.isoformat()}Z'",
+                datetime(2024, 3, 21, 23, 8, 7, tzinfo=timezone.utc) < t.replace(tzinfo=timezone.utc),
+            )
+        ),
+    )
+
+
+def _combined(inner: st.SearchStrategy[tuple[str, bool]]) -> st.SearchStrategy[tuple[str, bool]]:
+    pairs = st.tuples(inner, inner)
+    return pairs.map(lambda p: (f"({p[0][0]}) and ({p[1][0]})", p[0][1] and p[1][1])) | pairs.map(
+        lambda p: (f"({p[0][0]}) or ({p[1][0]})", p[0][1] or p[1][1])
+    )
+
+
+@given(st.recursive(_atoms(), _combined, max_leaves=8))
+def test_nested_filter_agrees_with_plain_logic(case):
+    text, expected = case
+    assert odata.parse_filter(text, odata.TASKS).matches(TASK) is expected
