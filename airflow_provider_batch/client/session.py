@@ -19,7 +19,8 @@ from azure.batch import BatchClient
 from azure.batch.aio import BatchClient as AsyncBatchClient
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy
+from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy, SansIOHTTPPolicy
+from yarl import URL
 
 from airflow_provider_batch.client import errors, retries, wire
 from airflow_provider_batch.client.account import AccountSettings, SharedKey, is_loopback
@@ -104,7 +105,7 @@ class AsyncBatchSession:
             settings.account_url,
             self._credential,
             retry_policy=retries.AsyncBatchRetryPolicy(),
-            per_retry_policies=[_AsyncErrorBody()],
+            per_retry_policies=[_SignWhatIsSent(), _AsyncErrorBody()],
             **_authentication(settings, self._credential, AsyncTokenPolicy),
             **_options(settings, transport),
         )
@@ -180,6 +181,18 @@ def _options(settings: AccountSettings, transport: Any) -> dict[str, Any]:
 
 def _is_local(settings: AccountSettings) -> bool:
     return is_loopback(urlsplit(settings.account_url).hostname or "")
+
+
+class _SignWhatIsSent(SansIOHTTPPolicy[Any, Any]):
+    """
+    Write the URL as aiohttp will; placed before the policy that signs.
+
+    aiohttp sends some characters of a path, such as ``(`` or ``:``, as they are although they come encoded; a
+    signature of the encoded path would be refused.
+    """
+
+    def on_request(self, request: PipelineRequest[Any]) -> None:
+        request.http_request.url = str(URL(request.http_request.url))
 
 
 # The SDK raises on an unsuccessful answer before anybody can read the body of a stream, and logs a warning

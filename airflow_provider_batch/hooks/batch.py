@@ -16,6 +16,7 @@ from airflow_provider_batch.version_compat import BaseHook, aget_connection, ama
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from airflow_provider_batch.client.account import AccountSettings
     from airflow_provider_batch.client.ports import AsyncBatchPort, BatchPort
 
 __all__ = ["AzureBatchAsyncHook", "AzureBatchHook"]
@@ -113,16 +114,25 @@ class AzureBatchHook(BaseHook):
         looks, kinds = import_module("flask_appbuilder.fieldwidgets"), import_module("wtforms")
         widgets: dict[str, Any] = {}
         for name, field in form.CONN_FIELDS.items():
-            secret = field["schema"].get("format") == "password"
-            kind = kinds.PasswordField if secret else kinds.StringField
-            look = looks.BS3PasswordFieldWidget() if secret else looks.BS3TextFieldWidget()
-            widgets[name] = kind(field["label"], widget=look, description=field["description"])
+            shown = {"description": field["description"]}
+            if "boolean" in field["schema"]["type"]:
+                widgets[name] = kinds.BooleanField(field["label"], **shown)
+            elif field["schema"].get("format") == "password":
+                look = looks.BS3PasswordFieldWidget()
+                widgets[name] = kinds.PasswordField(field["label"], widget=look, **shown)
+            else:
+                widgets[name] = kinds.StringField(field["label"], widget=looks.BS3TextFieldWidget(), **shown)
         return widgets
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """Return how the form shows Airflow's own fields, for Airflow 2.11."""
         return {name.replace("-", "_"): value for name, value in form.UI_FIELD_BEHAVIOUR.items()}
+
+
+def _make_async_session(account: AccountSettings) -> AsyncBatchPort:
+    session: AsyncBatchPort = import_module(_SESSION_MODULE).AsyncBatchSession(account)
+    return session
 
 
 class AzureBatchAsyncHook:
@@ -158,8 +168,8 @@ class AzureBatchAsyncHook:
         async with self._lock:
             if self._session is None:
                 connection = await self.get_connection()
-                module = await asyncio.to_thread(import_module, _SESSION_MODULE)
-                self._session = module.AsyncBatchSession(connection.account)
+                # In a thread, for what it imports and the certificate that it may read.
+                self._session = await asyncio.to_thread(_make_async_session, connection.account)
             return self._session
 
     async def send(self, request: Request) -> Answer:

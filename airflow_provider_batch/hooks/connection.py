@@ -86,6 +86,7 @@ class Extras:
     """The extra fields of a connection; blank ones are None. The form shows the same fields."""
 
     account_url: str | None = None
+    allow_http: str | None = None
     auth_method: str | None = None
     tenant_id: str | None = None
     client_id: str | None = None
@@ -158,6 +159,8 @@ class _Reader:
     def _extra(self, found: Mapping[str, Any], name: str) -> str | None:
         for key in (name, *(prefix + name for prefix in _PREFIXES)):
             value = found.get(key)
+            if name == "allow_http" and isinstance(value, bool):
+                return str(value).lower()
             if value is None or value == "":
                 continue
             if not isinstance(value, str):
@@ -190,11 +193,17 @@ class _Reader:
         if url.path not in {"", "/"} or url.query or url.fragment or "@" in url.netloc:
             # What stands there may be a secret, so it is not shown.
             self._refuse(name, "more follows or precedes the host name", f"write {_URL_EXAMPLE}")
-        if url.scheme == "http" and not is_loopback(host):
+        if url.scheme == "http" and not is_loopback(host) and not self._http_is_allowed():
             self._refuse(name, f"http to {host} would send everything readable", "write https")
         shown_host = f"[{host}]" if ":" in host else host
         shown_port = found_port or port
         return f"{url.scheme}://{shown_host}" + (f":{shown_port}" if shown_port else "")
+
+    def _http_is_allowed(self) -> bool:
+        given = self._extras.allow_http or "false"
+        if given.lower() not in {"true", "false"}:
+            self._refuse("allow_http", f"it is {given!r}", "write true or false")
+        return given.lower() == "true"
 
     def _authority_host(self) -> str | None:
         given = self._extras.authority_host

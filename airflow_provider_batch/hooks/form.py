@@ -33,6 +33,11 @@ def _field(label: str, description: str, **schema: Any) -> dict[str, Any]:
 
 CONN_FIELDS: dict[str, dict[str, Any]] = {
     "account_url": _field("Account URL", "https://<account>.<region>.batch.azure.com"),
+    "allow_http": {
+        "label": "Allow http",
+        "description": "Only for an emulator in a private network: with http, everyone there can read.",
+        "schema": {"type": ["boolean", "null"]},
+    },
     "auth_method": _field(
         "Authentication",
         "How to sign in. Empty: by what is filled in, and Azure's default chain when nothing is.",

@@ -213,6 +213,23 @@ def test_unusable_address_is_refused(text: str, message: str) -> None:
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize("allowed", [True, "true", "True"])
+def test_http_is_allowed_on_demand(allowed: bool | str) -> None:
+    found = read("devbatch", KEY, account_url="http://emulator:10010", allow_http=allowed)
+    assert found.account.account_url == "http://emulator:10010"
+
+
+@pytest.mark.parametrize("allowed", [False, "false", "", None])
+def test_http_is_refused_unless_allowed(allowed: bool | str | None) -> None:
+    with pytest.raises(ConnectionFieldError, match="http to emulator"):
+        read("devbatch", KEY, account_url="http://emulator:10010", allow_http=allowed)
+
+
+def test_token_is_not_sent_without_tls_even_when_http_is_allowed() -> None:
+    with pytest.raises(ConnectionFieldError, match="no TLS"):
+        read(account_url="http://emulator:10010", allow_http=True, auth_method="default")
+
+
 def test_host_that_contradicts_account_url_is_refused() -> None:
     with pytest.raises(ConnectionFieldError, match=r"account_url: .*host is https://other"):
         read("acct", KEY, host="other.westeurope.batch.azure.com")
@@ -243,6 +260,7 @@ def test_form_shows_what_the_hook_reads() -> None:
 # Each field with a connection where it matters.
 FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "account_url": ({}, "https://acct.northeurope.batch.azure.com"),
+    "allow_http": ({"login": "a", "password": KEY, "account_url": "http://emulator"}, "true"),
     "auth_method": ({}, "managed_identity"),
     "tenant_id": ({"client_id": "c", "client_secret": "s", "tenant_id": "old"}, "t"),
     "client_id": ({"tenant_id": "t", "client_secret": "s", "client_id": "old"}, "c"),
@@ -263,7 +281,14 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", CONN_FIELDS)
 def test_every_field_of_the_form_changes_what_is_read(name: str) -> None:
     others, value = FIELDS[name]
-    assert read(**{**others, name: value}) != read(**others)
+    assert _read_or_refused({**others, name: value}) != _read_or_refused(others)
+
+
+def _read_or_refused(extras: dict[str, Any]) -> BatchConnection | str:
+    try:
+        return read(**extras)
+    except ConnectionFieldError as refused:
+        return str(refused)
 
 
 @pytest.mark.parametrize("name", CONN_FIELDS)
