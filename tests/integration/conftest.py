@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_batch.domain.flow import drive
+from airflow_provider_batch.domain.submission import create_or_adopt_pool
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from tests.emulator_process import EmulatorProcess
-from tests.integration.task_try import FakeTaskInstance, TaskTry
+from tests.integration.task_try import RUN_STARTED, FakeTaskInstance, TaskTry
 
 CONN_ID = "azure_batch_account_default"
 POOL = {
@@ -65,19 +70,13 @@ def hook(connection: None) -> Iterator[AzureBatchHook]:
 @pytest.fixture
 def pool(hook: AzureBatchHook) -> str:
     """Id of a pool with one node and four slots, made once."""
-    from airflow_provider_batch.domain import requests
-    from airflow_provider_batch.exceptions import BatchConflictError
-
-    try:
-        hook.send(requests.create_pool(POOL))
-    except BatchConflictError as error:
-        assert error.code == "PoolExists"
-    return "shared"
+    drive(create_or_adopt_pool(POOL), WorkerEffects(hook.get_conn(), logging.getLogger(__name__)))
+    return str(POOL["id"])
 
 
 @pytest.fixture
 def make_try(request: pytest.FixtureRequest, pool: str) -> Callable[..., TaskTry]:
-    """Make the first or a later try of a task; the run id is the test's name, so that no test meets another."""
+    """Make a try of a task; its run id is the test's name, so that no test meets another."""
     run_id = request.node.name
 
     def make(
@@ -87,7 +86,8 @@ def make_try(request: pytest.FixtureRequest, pool: str) -> Callable[..., TaskTry
         if not {"batch_job_id", "batch_pool", "batch_pool_id"} & set(arguments):
             arguments["batch_pool_id"] = pool
         retries = arguments.pop("retries", 0)
-        operator = AzureBatchTaskOperator(task_id="work", retries=retries, **arguments)
+        with DAG("integration", schedule=None, start_date=RUN_STARTED):
+            operator = AzureBatchTaskOperator(task_id="work", retries=retries, **arguments)
         instance = ti or FakeTaskInstance("work", run_id, max_tries=retries)
         return TaskTry(operator, instance, log if log is not None else [])
 

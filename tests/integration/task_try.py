@@ -1,8 +1,8 @@
 """
 One try of an Airflow task, without an Airflow around it.
 
-What an operator or a trigger sees of its task instance, small enough to crash and repeat at will; the real thing
-runs in ``tests/system``.
+What an operator or a trigger sees of its task instance, small enough to crash and repeat at will; the real
+thing runs in ``tests/system``.
 """
 
 from __future__ import annotations
@@ -87,7 +87,8 @@ class TaskTry:
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.operator._log = _logger(self.log)  # type: ignore[assignment]
+        # Where Airflow 2 and 3 keep an operator's logger.
+        self.operator.__dict__["_log"] = self.operator.__dict__["_cached_logger"] = _logger(self.log)
 
     @property
     def context(self) -> Any:
@@ -136,7 +137,7 @@ class TaskTry:
 
 def _logger(lines: list[str]) -> logging.Logger:
     """A logger that writes into a list, as Airflow's would into the file of the task's log."""
-    logger = logging.Logger("task", logging.INFO)
+    logger = logging.Logger("task", logging.INFO)  # noqa: LOG001 - one of its own for each try
     logger.addHandler(_Collect(lines))
     return logger
 
