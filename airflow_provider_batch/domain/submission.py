@@ -2,7 +2,7 @@
 Submitting one task: create what is missing, adopt what is ours, refuse what is not.
 
 Submitting the same work again, after a crash at any point, ends in the same Batch task: ids are
-deterministic, "it exists" is a question that the state and the owner of what exists answer. What this decides:
+deterministic, "it exists" is a question that the state and the owner of what exists answer. What it does:
 
 =====================================  ================================================================
 what is found                          what is done
@@ -16,7 +16,8 @@ the id, owned by somebody else         :class:`~airflow_provider_batch.exception
 =====================================  ================================================================
 
 A failed task in a job that is given is reactivated when its definition is unchanged, else a new attempt is
-added under a new id. Our own job ends together with its task, so there the next generation is created.
+added under a new id; the newest attempt decides. Our own job ends together with its task, so there the next
+generation is created. A job that is being ended may still run its task: the next generation waits for that.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain import ids, polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep
 from airflow_provider_batch.domain.ids import WorkIdentity
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
@@ -34,6 +35,7 @@ from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, lower
 from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
+    AzureBatchError,
     BatchConflictError,
     BatchNotFoundError,
     BatchOwnershipError,
@@ -55,6 +57,11 @@ MAX_ROUNDS = 10
 #: seconds to wait for a pool or a job of the same id to be gone, and between two looks
 DELETION_PATIENCE = 600.0
 DELETION_POLL = 5.0
+#: seconds to wait for a job that is being ended to end its running task, and between two looks
+ENDING_PATIENCE = 120.0
+ENDING_POLL = 1.0
+#: tries to tell a job to end with its task, when the service does not answer
+UPDATE_TRIES = 4
 
 _JOB_ENDED = frozenset({"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
 
@@ -95,6 +102,7 @@ class Submission:
     :param etag: ETag of our last write to the task; a later write by somebody else changes it.
     :param adopted: an earlier try had submitted it.
     :param stale_end: end time of a failure that an earlier try has answered for; only a later end counts.
+    :param own_job: the job is there for this task only.
     :param end_job: the job could not be told to end with its task, so we end it.
     """
 
@@ -103,6 +111,7 @@ class Submission:
     etag: str | None = None
     adopted: bool = False
     stale_end: str | None = None
+    own_job: bool = False
     end_job: bool = False
 
 
@@ -122,31 +131,61 @@ def submit(plan: TaskPlan) -> Flow[Submission]:
 
 
 def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
-    generation = 1
-    while generation <= MAX_GENERATIONS:
-        batch_job_id = ids.job_id(plan.work, generation)
-        key = TaskKey(batch_job_id, ids.task_id(plan.work))
-        job = yield from _get(requests.get_job(batch_job_id))
-        if job is None:
-            return (yield from _create_own_job(plan, key, generation))
-        _check_owner(plan, f"Batch job {batch_job_id}", ids.named_value(job.json.get("metadata"), ids.OWNER))
-        task = yield from _get(requests.get_task(key))
-        outcome = read_outcome(key, task.json) if task else None
-        closed = lower(job.json.get("state")) in JOB_CLOSED
-        if outcome is not None and outcome.succeeded:
-            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
-            return Submission(key, plan.batch_pool_id, task.etag if task else None, adopted=True)
-        if not closed and outcome is None:
-            return (yield from _complete_own_job(plan, key, task))
-        yield from _end_leftover(job, batch_job_id, closed)
-        yield Log(_why_next_generation(batch_job_id, outcome))
+    generation, rounds = 1, 0
+    while generation <= MAX_GENERATIONS and rounds < MAX_ROUNDS:
+        key = TaskKey(ids.job_id(plan.work, generation), ids.task_id(plan.work))
+        job = yield from _get(requests.get_job(key.batch_job_id))
+        try:
+            if job is None:
+                return (yield from _create_own_job(plan, key, generation))
+            submission = yield from _take_up_own_job(plan, key, job)
+        except BatchConflictError as error:
+            if error.code not in _JOB_ENDED:
+                raise
+            # It ended between our look and our act: look again, its task may have ended with success.
+            rounds += 1
+            continue
+        if submission is not None:
+            return submission
         generation += 1
     raise BatchConflictError(
         code="JobExists",
-        message=f"{MAX_GENERATIONS} generations of job {ids.job_id(plan.work)} exist; delete old ones.",
+        message=f"{generation} generations of job {ids.job_id(plan.work)} exist; delete old ones.",
         status=409,
         operation="create_job",
     )
+
+
+def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submission | None]:
+    """Take what an earlier try left in this generation of the job; None when the next one has to follow."""
+    _check_job_owner(plan, key.batch_job_id, job)
+    closed = lower(job.json.get("state")) in JOB_CLOSED
+    task = yield from (_task_that_may_end(key) if closed else _get(requests.get_task(key)))
+    outcome = read_outcome(key, task.json) if task else None
+    if outcome is not None and outcome.succeeded:
+        yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
+        etag = task.etag if task else None
+        return Submission(key, plan.batch_pool_id, etag, adopted=True, own_job=True)
+    if not closed and outcome is None:
+        return (yield from _complete_own_job(plan, key, task))
+    yield from _end_leftover(job, key.batch_job_id, closed)
+    yield Log(_why_next_generation(key.batch_job_id, outcome))
+    return None
+
+
+def _task_that_may_end(key: TaskKey) -> Flow[Answer | None]:
+    """Flow: read the task of a job that ends, when it does not run any more: two must never run."""
+    started = yield Now()
+    while True:
+        task = yield from _get(requests.get_task(key))
+        if task is None or lower(task.json.get("state")) not in ("running", "preparing"):
+            return task
+        if ((yield Now()) - started).total_seconds() > ENDING_PATIENCE:
+            raise AzureBatchError(
+                f"Batch job {key.batch_job_id} is being ended and its task {key.batch_task_id} still runs "
+                f"after {ENDING_PATIENCE:.0f} s; it is not run a second time meanwhile."
+            )
+        yield Sleep(ENDING_POLL)
 
 
 def _why_next_generation(batch_job_id: str, outcome: TaskOutcome | None) -> str:
@@ -170,7 +209,7 @@ def _end_leftover(job: Answer, batch_job_id: str, closed: bool) -> Flow[None]:
 
 def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submission]:
     yield from _ensure_pool(plan)
-    metadata = [*(plan.job.get("metadata") or ()), *ids.job_metadata(plan.work, generation)]
+    metadata = _with_ours(plan.job.get("metadata"), ids.job_metadata(plan.work, generation))
     body = {
         **plan.job,
         "id": key.batch_job_id,
@@ -188,17 +227,33 @@ def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submi
         if error.code != "JobExists":
             raise
         job = yield requests.get_job(key.batch_job_id, select=("id", "metadata"))
-        owner = ids.named_value(job.json.get("metadata"), ids.OWNER)
-        _check_owner(plan, f"Batch job {key.batch_job_id}", owner)
+        _check_job_owner(plan, key.batch_job_id, job)
     yield Log(f"Created Batch job {key.batch_job_id} on pool {plan.batch_pool_id}.")
     try:
         return (yield from _complete_own_job(plan, key, None))
-    except BatchServiceError:
-        # The service refused the task: an empty job would stay active for nothing. (Without an answer the
-        # job stays, since the task may be in it; the next try completes it, or its wall clock ends it.)
-        yield requests.terminate_job(key.batch_job_id, "AirflowTaskRefused")
-        yield Log(f"The task was refused; Batch job {key.batch_job_id} was terminated.", "ERROR")
+    except BatchServiceError as error:
+        if error.code not in _JOB_ENDED:
+            yield from _end_refused(key.batch_job_id)
         raise
+
+
+def _end_refused(batch_job_id: str) -> Flow[None]:
+    """
+    End a job whose task the service refused: it would stay active for nothing.
+
+    (Without an answer the job stays, since the task may be in it; the next try completes it, or its wall
+    clock ends it.)
+    """
+    try:
+        yield requests.terminate_job(batch_job_id, "AirflowTaskRefused")
+    except AzureBatchError as error:
+        yield Log(
+            f"The task was refused; Batch job {batch_job_id} could not be terminated and stays for "
+            f"{SUBMISSION_WALL_CLOCK}: {error}",
+            "ERROR",
+        )
+    else:
+        yield Log(f"The task was refused; Batch job {batch_job_id} was terminated.", "ERROR")
 
 
 def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow[Submission]:
@@ -207,41 +262,66 @@ def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow
         submission = yield from _add_task(plan, key, plan.batch_pool_id)
     else:
         submission = yield from _adopt(key, task, plan.batch_pool_id)
+    submission = replace(submission, own_job=True)
     constraints = {"maxWallClockTime": DEFAULT_WALL_CLOCK, **(plan.job.get("constraints") or {})}
     wanted = {"onAllTasksComplete": plan.job.get("onAllTasksComplete") or "terminatejob"}
-    try:
-        yield requests.update_job(key.batch_job_id, {**wanted, "constraints": constraints})
-    except BatchServiceError as error:
-        if error.code in _JOB_ENDED:  # the task was quick, or an earlier try had got this far
-            return submission
-        yield Log(f"Batch job {key.batch_job_id} will be ended by Airflow: {error}", "WARNING")
-        return replace(submission, end_job=True)
-    return submission
+    for last in (*[False] * (UPDATE_TRIES - 1), True):
+        try:
+            yield requests.update_job(key.batch_job_id, {**wanted, "constraints": constraints})
+        except AzureBatchError as error:
+            if getattr(error, "code", None) in _JOB_ENDED:
+                return submission  # the task was quick, or an earlier try had got this far
+            if polling.is_transient(error) and not last:
+                yield Sleep(polling.QUICK)
+                continue
+            yield Log(
+                f"Batch job {key.batch_job_id} will be ended by Airflow and keeps its time limit of "
+                f"{SUBMISSION_WALL_CLOCK}: {error}",
+                "WARNING",
+            )
+            return replace(submission, end_job=True)
+        return submission
+    raise AssertionError("the last round returns")
 
 
 # --- in a job that exists ------------------------------------------------------------------------
 
 
 def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
-    pool = yield from _check_given_job(plan, batch_job_id)
-    attempt = 1
-    for _ in range(MAX_GENERATIONS):
+    job = yield from _given_job(plan, batch_job_id)
+    pool = _pool_of(job)
+    attempt, key, task = yield from _newest_attempt(plan, batch_job_id)
+    outcome = read_outcome(key, task.json) if task is not None else None
+    if task is not None and outcome is None:
+        return (yield from _adopt(key, task, pool))
+    if task is not None and outcome is not None and outcome.succeeded:
+        yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
+        return Submission(key, pool, task.etag, adopted=True)
+    yield from _check_takes_tasks(batch_job_id, job)
+    if task is None or outcome is None:
+        return (yield from _add_task(plan, key, pool))
+    if ids.named_value(task.json.get("environmentSettings"), ids.PLAN) == plan.fingerprint:
+        submission = yield from _reactivate(key, task, outcome, pool)
+        if submission is not None:
+            return submission
+        yield Log(f"Batch task {key} cannot be run again, as its process ended well; a new attempt follows.")
+    else:
+        yield Log(f"Batch task {key} failed and its definition has changed since; a new attempt follows.")
+    key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt + 1))
+    return (yield from _add_task(plan, key, pool))
+
+
+def _newest_attempt(plan: TaskPlan, batch_job_id: str) -> Flow[tuple[int, TaskKey, Answer | None]]:
+    """Flow: find the newest attempt at this work; the first one, without a task, when there is none."""
+    newest: Answer | None = None
+    for attempt in range(1, MAX_GENERATIONS + 1):
         key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt))
         task = yield from _get(requests.get_task(key))
         if task is None:
-            return (yield from _add_task(plan, key, pool))
-        environment = task.json.get("environmentSettings")
-        _check_owner(plan, f"Batch task {key}", ids.named_value(environment, ids.OWNER))
-        outcome = read_outcome(key, task.json)
-        if outcome is None:
-            return (yield from _adopt(key, task, pool))
-        if outcome.succeeded:
-            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
-            return Submission(key, pool, task.etag, adopted=True)
-        if ids.named_value(environment, ids.PLAN) == plan.fingerprint:
-            return (yield from _reactivate(key, task, outcome, pool))
-        yield Log(f"Batch task {key} failed and its definition has changed since; a new attempt follows.")
-        attempt += 1
+            last = max(attempt - 1, 1)
+            return last, TaskKey(batch_job_id, ids.task_id(plan.work, last)), newest
+        _check_task_owner(plan, key, task)
+        newest = task
     raise BatchConflictError(
         code="TaskExists",
         message=f"{MAX_GENERATIONS} attempts of task {ids.task_id(plan.work)} exist in job {batch_job_id}.",
@@ -250,8 +330,7 @@ def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     )
 
 
-def _check_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[str | None]:
-    """Check that the job takes our task; return the id of its pool."""
+def _given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Answer]:
     select = ("id", "state", "usesTaskDependencies", "poolInfo", "executionInfo")
     job = yield from _get(requests.get_job(batch_job_id, select))
     if job is None:
@@ -259,42 +338,64 @@ def _check_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[str | None]:
             f"batch_job_id: there is no Batch job {batch_job_id!r} in this account. "
             "Create it first, or leave batch_job_id out to get a job of its own."
         )
+    if plan.task.get("dependsOn") and not job.json.get("usesTaskDependencies"):
+        raise AzureBatchConfigurationError(
+            f"task.dependsOn: job {batch_job_id!r} was created without usesTaskDependencies, which cannot be "
+            "changed later. Create the job with it, or leave the dependencies out."
+        )
+    return job
+
+
+def _check_takes_tasks(batch_job_id: str, job: Answer) -> Flow[None]:
     state = lower(job.json.get("state"))
     if state in JOB_CLOSED:
         raise AzureBatchConfigurationError(
             f"batch_job_id: job {batch_job_id!r} is {state} and takes no task any more. "
             "Name a job that is active, or leave batch_job_id out to get a job of its own."
         )
-    if plan.task.get("dependsOn") and not job.json.get("usesTaskDependencies"):
-        raise AzureBatchConfigurationError(
-            f"task.dependsOn: job {batch_job_id!r} was created without usesTaskDependencies, which cannot be "
-            "changed later. Create the job with it, or leave the dependencies out."
-        )
     if state != "active":
         yield Log(f"Batch job {batch_job_id} is {state}: the task waits until it is enabled.", "WARNING")
+
+
+def _pool_of(job: Answer) -> str | None:
     pool = (job.json.get("executionInfo") or {}).get("poolId") or (job.json.get("poolInfo") or {}).get(
         "poolId"
     )
     return str(pool) if pool else None
 
 
-def _reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None) -> Flow[Submission]:
+def _reactivate(
+    key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None
+) -> Flow[Submission | None]:
+    """Run a failed task again; None when the service never will, since its process ended with exit code 0."""
     yield Log(
         f"Batch task {key} failed in an earlier try (exit code {outcome.exit_code}); "
         "it is run again (reactivated)."
     )
-    try:
-        answer = yield requests.reactivate_task(key, task.etag)
-    except (BatchPreconditionError, BatchConflictError) as error:
-        if isinstance(error, BatchConflictError) and error.code != "TaskNotCompleted":
-            raise
-        # Our own request whose answer was lost: it is active again.
-        now = yield requests.get_task(key)
-        return Submission(key, pool, now.etag, adopted=True, stale_end=outcome.end_time)
-    etag = answer.etag
-    if etag is None:
-        etag = (yield requests.get_task(key, select=("id", "eTag"))).etag
-    return Submission(key, pool, etag, stale_end=outcome.end_time)
+    for _ in range(MAX_ROUNDS):
+        try:
+            answer = yield requests.reactivate_task(key, task.etag)
+        except (BatchPreconditionError, BatchConflictError) as error:
+            if error.code == "TaskSucceeded":
+                return None
+            if isinstance(error, BatchConflictError) and error.code != "TaskNotCompleted":
+                raise
+            # Written since our look: by our own request, whose answer was lost, or by somebody else.
+            task = yield from _get_or_lost(key)
+            now = read_outcome(key, task.json)
+            if now is None:
+                return replace((yield from _adopt(key, task, pool)), stale_end=outcome.end_time)
+            if now.end_time != outcome.end_time:
+                return Submission(key, pool, task.etag, adopted=True, stale_end=outcome.end_time)
+        else:
+            etag = answer.etag or (yield from _get_or_lost(key)).etag
+            return Submission(key, pool, etag, stale_end=outcome.end_time)
+    raise BatchConflictError(
+        code="ConditionNotMet",
+        message=f"Batch task {key} was written by somebody else {MAX_ROUNDS} times in a row.",
+        status=412,
+        operation="reactivate_task",
+    )
 
 
 # --- common --------------------------------------------------------------------------------------
@@ -302,17 +403,17 @@ def _reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | No
 
 def _add_task(plan: TaskPlan, key: TaskKey, pool: str | None) -> Flow[Submission]:
     own = ids.task_environment(plan.work, plan.fingerprint)
-    environment = [*(plan.task.get("environmentSettings") or ()), *own]
+    environment = _with_ours(plan.task.get("environmentSettings"), own)
     body = {**plan.task, "id": key.batch_task_id, "environmentSettings": environment}
     try:
         answer = yield requests.create_task(key.batch_job_id, body)
     except BatchConflictError as error:
         if error.code != "TaskExists":
             raise
-        task = yield requests.get_task(key)
-        owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
-        _check_owner(plan, f"Batch task {key}", owner)
-        return Submission(key, pool, task.etag, adopted=True)
+        # Our own request, whose answer was lost, or another worker that was quicker.
+        task = yield from _get_or_lost(key)
+        _check_task_owner(plan, key, task)
+        return (yield from _adopt(key, task, pool))
     yield Log(f"Added Batch task {key.batch_task_id} to job {key.batch_job_id}.")
     return Submission(key, pool, answer.etag)
 
@@ -352,6 +453,22 @@ def _get(request: requests.Request) -> Flow[Answer | None]:
     except BatchNotFoundError:
         return None
     return answer
+
+
+def _with_ours(theirs: Any, ours: list[dict[str, str]]) -> list[Any]:
+    """Join pairs of name and value; a name of ours counts, whatever the user says it is."""
+    names = {pair["name"] for pair in ours}
+    kept = [pair for pair in theirs or () if not (isinstance(pair, Mapping) and pair.get("name") in names)]
+    return [*kept, *ours]
+
+
+def _check_job_owner(plan: TaskPlan, batch_job_id: str, job: Answer) -> None:
+    _check_owner(plan, f"Batch job {batch_job_id}", ids.named_value(job.json.get("metadata"), ids.OWNER))
+
+
+def _check_task_owner(plan: TaskPlan, key: TaskKey, task: Answer) -> None:
+    owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
+    _check_owner(plan, f"Batch task {key}", owner)
 
 
 def _check_owner(plan: TaskPlan, what: str, owner: str | None) -> None:
@@ -396,29 +513,36 @@ def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
     started = yield Now()
     while True:
         found = yield from _get(requests.get_pool(pool_id))
-        if found is not None and lower(found.json.get("state")) != "deleting":
+        trouble = "is being deleted"
+        if found is None:
+            code = yield from _create_pool(body)
+            if code is None:
+                return True
+            if code == "PoolExists":
+                trouble = "exists and cannot be read"
+        elif lower(found.json.get("state")) != "deleting":
             _check_pool(body, found.json)
             yield Log(f"Pool {pool_id} exists and fits its description: adopted.")
             return False
-        if found is None:
-            try:
-                yield requests.create_pool(body)
-            except BatchConflictError as error:
-                # Somebody was quicker: look at what they made. Being deleted: wait below.
-                if error.code == "PoolExists":
-                    continue
-                if error.code != "PoolBeingDeleted":
-                    raise
-            else:
-                yield Log(f"Created pool {pool_id}; it stays, and bills, until it is deleted or scaled to 0.")
-                return True
         if ((yield Now()) - started).total_seconds() > DELETION_PATIENCE:
             raise BatchOwnershipError(
-                f"pool.id: pool {pool_id!r} is still being deleted after {DELETION_PATIENCE:.0f} s; "
+                f"pool.id: pool {pool_id!r} still {trouble} after {DELETION_PATIENCE:.0f} s; "
                 "choose another id."
             )
-        yield Log(f"Pool {pool_id} is being deleted; waiting until it is gone.")
-        yield Sleep(DELETION_POLL)
+        yield Log(f"Pool {pool_id} {trouble}; waiting.")
+        yield Sleep(DELETION_POLL if found is not None else polling.QUICK)
+
+
+def _create_pool(body: Mapping[str, Any]) -> Flow[str | None]:
+    """Create the pool; the code of the conflict when somebody else was quicker, or an old one is not gone."""
+    try:
+        yield requests.create_pool(body)
+    except BatchConflictError as error:
+        if error.code not in ("PoolExists", "PoolBeingDeleted"):
+            raise
+        return error.code
+    yield Log(f"Created pool {body['id']}; it stays, and bills, until it is deleted or scaled to 0.")
+    return None
 
 
 def _check_pool(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
@@ -439,26 +563,38 @@ def _canonical(value: object) -> str:
 
 def find_submitted(plan: TaskPlan) -> Flow[Submission | None]:
     """
-    Flow: find the newest Batch task of this work that has not ended; None when there is none.
+    Flow: find what is submitted of this work and has not ended; None when there is nothing.
 
-    For a kill that arrives before the submission returned: what it had created must not run on.
+    For a kill or an error in the middle of a submission: what it had created must not run on. In a job of its
+    own that is the job too, even when its task is not there yet: the request that adds it may be on its way.
 
     :param plan: what was being submitted.
     """
+    if plan.batch_job_id is not None:
+        return (yield from _find_in_given_job(plan, plan.batch_job_id))
     newest: Submission | None = None
-    for n in range(1, MAX_GENERATIONS + 1):
-        if plan.batch_job_id is None:
-            key = TaskKey(ids.job_id(plan.work, n), ids.task_id(plan.work))
-        else:
-            key = TaskKey(plan.batch_job_id, ids.task_id(plan.work, n))
+    for generation in range(1, MAX_GENERATIONS + 1):
+        key = TaskKey(ids.job_id(plan.work, generation), ids.task_id(plan.work))
+        job = yield from _get(requests.get_job(key.batch_job_id, ("id", "state", "metadata")))
+        if job is None:
+            break
+        ours = ids.named_value(job.json.get("metadata"), ids.OWNER) == plan.work.owner
+        newest = None
+        if ours and lower(job.json.get("state")) not in JOB_CLOSED:
+            task = yield from _get(requests.get_task(key))
+            etag = task.etag if task else None
+            newest = Submission(key, plan.batch_pool_id, etag, own_job=True, end_job=True)
+    return newest
+
+
+def _find_in_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission | None]:
+    newest: Submission | None = None
+    for attempt in range(1, MAX_GENERATIONS + 1):
+        key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt))
         task = yield from _get(requests.get_task(key))
         if task is None:
-            return newest
+            break
         owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
         ours = owner == plan.work.owner and read_outcome(key, task.json) is None
-        newest = (
-            Submission(key, plan.batch_pool_id, task.etag, end_job=plan.batch_job_id is None)
-            if ours
-            else None
-        )
+        newest = Submission(key, plan.batch_pool_id, task.etag) if ours else None
     return newest
