@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from azure.batch import BatchClient
 from azure.batch.aio import BatchClient as AioBatchClient
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import HttpResponseError
 from azure.core.polling import LROPoller
 
 from tests.contract.sdk_check import ModelCheck
@@ -31,7 +32,9 @@ class SyncBatch:
 
     def __init__(self, emulator: EmulatorProcess) -> None:
         self.check = ModelCheck()
-        self.client = BatchClient(emulator.url, _credential(emulator), per_retry_policies=[self.check], retry_total=0)
+        self.client = BatchClient(
+            emulator.url, _credential(emulator), per_retry_policies=[self.check], retry_total=0
+        )
 
     def call(self, operation: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client to its end."""
@@ -59,7 +62,9 @@ class AioBatch:
         self.client = self._loop.run_until_complete(self._open(emulator))
 
     async def _open(self, emulator: EmulatorProcess) -> AioBatchClient:
-        return AioBatchClient(emulator.url, _credential(emulator), per_retry_policies=[self.check], retry_total=0)
+        return AioBatchClient(
+            emulator.url, _credential(emulator), per_retry_policies=[self.check], retry_total=0
+        )
 
     def call(self, operation: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the client to its end."""
@@ -112,6 +117,18 @@ def completed(batch: Batch, job_id: str, task_id: str) -> Any:
 def pool_body(pool_id: str, **more: Any) -> dict[str, Any]:
     """The body of a small pool."""
     return {"id": pool_id, "vmSize": "STANDARD_D2S_V3", "virtualMachineConfiguration": IMAGE, **more}
+
+
+def code_of(error: HttpResponseError) -> str:
+    """The service's code of an error."""
+    assert error.error is not None
+    return str(error.error.code)
+
+
+def property_of(error: HttpResponseError) -> str | None:
+    """The property that an error names."""
+    assert error.error is not None
+    return next((detail.message for detail in error.error.details if detail.code == "PropertyName"), None)
 
 
 def _credential(emulator: EmulatorProcess) -> AzureNamedKeyCredential:

@@ -21,7 +21,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if here in item.path.parents:
             stamps = [mark.name for mark in item.iter_markers() if mark.name in _STAMPS]
             if len(stamps) != 1:
-                raise pytest.UsageError(f"{item.nodeid}: exactly one of {', '.join(_STAMPS)} is needed, found {stamps}")
+                raise pytest.UsageError(
+                    f"{item.nodeid}: exactly one of {', '.join(_STAMPS)} is needed, found {stamps}"
+                )
 
 
 @pytest.fixture(scope="session")

@@ -54,13 +54,15 @@ def send(
     :param after_signing: headers changed (or, with None, left out) once the signature is made.
     """
     content = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    request = HttpRequest(method, f"{emulator.url}{path}" + (f"?{query}" if query else ""), headers=dict(headers or {}))
+    request = HttpRequest(
+        method, f"{emulator.url}{path}" + (f"?{query}" if query else ""), headers=dict(headers or {})
+    )
     if content is not None:
         request.headers["Content-Type"] = "application/json; odata=minimalmetadata"
         request.headers["Content-Length"] = str(len(content))
     if signed:
         credential = AzureNamedKeyCredential(emulator.account_name, emulator.account_key)
-        BatchSharedKeyAuthPolicy(credential).on_request(PipelineRequest(request, PipelineContext(None)))  # type: ignore[arg-type]
+        BatchSharedKeyAuthPolicy(credential).on_request(PipelineRequest(request, PipelineContext(None)))
     sent: dict[str, str] = dict(request.headers)
     for name, value in (after_signing or {}).items():
         sent.pop(name, None)

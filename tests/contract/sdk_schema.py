@@ -54,7 +54,7 @@ _SCALARS: dict[Any, str] = {
 
 def rest_fields(model: type) -> dict[str, Any]:
     """The SDK's field descriptors of a model, inherited ones included, by attribute name."""
-    model.__new__(model)  # the SDK fills the descriptors when a class is first instantiated
+    model.__new__(model)  # type: ignore[call-overload]  # the SDK fills the descriptors when a class is first instantiated
     return dict(model._attr_to_rest_field)  # type: ignore[attr-defined]
 
 

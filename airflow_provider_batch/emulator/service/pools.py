@@ -205,7 +205,8 @@ def _check_scaling(body: Mapping[str, Any]) -> None:
 
 
 def _machine_with_defaults(machine: Mapping[str, Any]) -> Json:
-    filled = {**machine, "imageReference": {"version": "latest", **machine["imageReference"]}}
+    image = machine["imageReference"]
+    filled = {**machine, "imageReference": {**image, "version": image.get("version", "latest")}}
     if "dataDisks" in machine:
         filled["dataDisks"] = [_disk_with_defaults(disk) for disk in machine["dataDisks"]]
     return filled

@@ -48,7 +48,9 @@ def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
         "isDedicated": lambda node, links: node.is_dedicated,
         "endpointConfiguration": lambda node, links: _endpoints(node),
         "nodeAgentInfo": lambda node, links: _agent(node),
-        "virtualMachineInfo": lambda node, links: {"imageReference": {**image, "exactVersion": EXACT_VERSION}},
+        "virtualMachineInfo": lambda node, links: {
+            "imageReference": {**image, "exactVersion": EXACT_VERSION}
+        },
     }
 
 

@@ -50,7 +50,9 @@ CREATE_JOB = SignedRequest(
 
 def changed(request: SignedRequest, **headers: str | None) -> SignedRequest:
     merged = {**request.headers, **{name.replace("_", "-"): value for name, value in headers.items()}}
-    return dataclasses.replace(request, headers={name: value for name, value in merged.items() if value is not None})
+    return dataclasses.replace(
+        request, headers={name: value for name, value in merged.items() if value is not None}
+    )
 
 
 def refusal(request: SignedRequest, now: datetime = NOW) -> ServiceError:

@@ -35,7 +35,9 @@ def test_duration_is_normalised_as_the_service_does(sent, normal):
     assert normalise_duration(sent) == normal
 
 
-@pytest.mark.parametrize("text", ["", "P", "PT", "5", "-PT5M", "P1H", "PT5", "PT٥M", "P99999999D", "PT1S "])
+@pytest.mark.parametrize(
+    "text", ["", "P", "PT", "5", "-PT5M", "P1H", "PT5", "PT\u0665M", "P99999999D", "PT1S "]
+)
 def test_text_that_is_no_duration_is_refused(text):
     with pytest.raises(ValueError, match="duration"):
         parse_duration(text)
@@ -56,7 +58,10 @@ def test_any_text_is_a_duration_or_a_value_error(text):
 
 
 def test_time_drops_trailing_zeros():
-    assert format_time(datetime(2022, 9, 6, 23, 44, 11, 515370, tzinfo=timezone.utc)) == "2022-09-06T23:44:11.51537Z"
+    assert (
+        format_time(datetime(2022, 9, 6, 23, 44, 11, 515370, tzinfo=timezone.utc))
+        == "2022-09-06T23:44:11.51537Z"
+    )
     assert format_time(datetime(2022, 9, 6, 23, 44, 11, tzinfo=timezone.utc)) == "2022-09-06T23:44:11Z"
 
 
@@ -66,7 +71,11 @@ def test_seventh_digit_is_read_and_dropped():
 
 
 def test_offset_is_turned_to_utc():
-    assert parse_time("2022-09-06T02:00:00+02:00") == parse_time("2022-09-06T00:00:00Z") == parse_time("2022-09-06")
+    assert (
+        parse_time("2022-09-06T02:00:00+02:00")
+        == parse_time("2022-09-06T00:00:00Z")
+        == parse_time("2022-09-06")
+    )
 
 
 def test_header_date_has_whole_seconds():
@@ -74,7 +83,9 @@ def test_header_date_has_whole_seconds():
     assert format_http_date(value) == "Sat, 21 Mar 2020 02:12:24 GMT"
 
 
-@pytest.mark.parametrize("text", ["", "now", "2022-13-01T00:00:00Z", "2022-09-06 00:00:00", "0001-01-01T00:00:00+09:00"])
+@pytest.mark.parametrize(
+    "text", ["", "now", "2022-13-01T00:00:00Z", "2022-09-06 00:00:00", "0001-01-01T00:00:00+09:00"]
+)
 def test_text_that_is_no_time_is_refused(text):
     with pytest.raises(ValueError, match=r"."):
         parse_time(text)
