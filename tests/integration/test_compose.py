@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
+from airflow_provider_batch.client.account import SharedKey
+from airflow_provider_batch.hooks.batch import AzureBatchHook
 from demo.airflow_services import MAJOR
 from demo.processes import Services
 from demo.waiting import wait_for
@@ -29,6 +31,11 @@ pytestmark = pytest.mark.skipif(MAJOR < 3, reason="the composition runs Airflow 
 @pytest.fixture(autouse=True)
 def connection() -> None:
     """The composition starts its own."""
+
+
+def interpolated(text: str) -> str:
+    """Fill variables with their defaults, as compose does where they are not set."""
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
 
 
 def own_program(command: list[str]) -> list[str]:
@@ -92,6 +99,21 @@ def test_airflow_understands_the_options_that_the_environment_sets() -> None:
             assert key in conf.configuration_description.get(section, {}).get("options", {}), variable
 
 
+def test_the_connection_leads_to_the_emulator_with_the_key_that_it_has(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    variable = "AIRFLOW_CONN_AZURE_BATCH_ACCOUNT_DEFAULT"
+    monkeypatch.setenv(variable, interpolated(SERVICES["airflow-scheduler"]["environment"][variable]))
+    account = AzureBatchHook().connection.account
+
+    emulator = [interpolated(argument) for argument in SERVICES["batch-emulator"]["command"]]
+    assert account.account_url == "http://batch-emulator:10010"
+    assert "--allowed-host=batch-emulator" in emulator
+    assert "--port=10010" in emulator
+    assert isinstance(account.credential, SharedKey)
+    assert f"--account-key={account.credential.account_key}" in emulator
+
+
 def test_the_command_of_the_initialisation_migrates_a_database(tmp_path: Path) -> None:
     environment = {
         "PATH": str(Path(sys.executable).parent),
@@ -113,9 +135,8 @@ def test_the_emulator_starts_with_its_command_and_is_healthy(tmp_path: Path) -> 
     native = {"--host": "127.0.0.1", "--port": "0", "--root": str(tmp_path / "batch")}
     command = []
     for argument in SERVICES["batch-emulator"]["command"]:
-        argument = re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", argument)
         option, _, _ = argument.partition("=")
-        command.append(f"{option}={native[option]}" if option in native else argument)
+        command.append(f"{option}={native[option]}" if option in native else interpolated(argument))
 
     with Services(tmp_path / "services") as services:
         service = services.start("batch-emulator", own_program(command))
