@@ -14,7 +14,13 @@ from typing import Any
 from airflow_provider_batch import exceptions
 from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome, Verdict
 from airflow_provider_batch.domain.report import summary
-from airflow_provider_batch.exceptions import AzureBatchError, BatchTaskFailedError
+from airflow_provider_batch.exceptions import (
+    AzureBatchError,
+    BatchServiceError,
+    BatchTaskFailedError,
+    BatchThrottledError,
+    SpecError,
+)
 
 
 @dataclass(frozen=True)
@@ -26,12 +32,14 @@ class Ending:
     :param message: one line, for exceptions.
     :param outcome: the end of the Batch task; None when the watch ended with an error.
     :param error_type: name of the error's class in :mod:`airflow_provider_batch.exceptions`.
+    :param error_arguments: arguments of a class that has its own; None for one that takes a message.
     """
 
     verdict: Verdict
     message: str
     outcome: TaskOutcome | None = None
     error_type: str | None = None
+    error_arguments: Mapping[str, Any] | None = None
 
     @classmethod
     def of_outcome(cls, outcome: TaskOutcome, rules: ExitCodeRules) -> Ending:
@@ -50,17 +58,26 @@ class Ending:
 
         :param error: the error.
         """
-        return cls(Verdict.FAILED, str(error), error_type=type(error).__name__)
+        return cls(
+            Verdict.FAILED,
+            str(error),
+            error_type=type(error).__name__,
+            error_arguments=_arguments(error),
+        )
 
     def error(self) -> AzureBatchError:
         """Return the error to raise for a failure."""
         if self.outcome is not None:
             return BatchTaskFailedError(self.message, self.outcome.as_json())
-        cls = getattr(exceptions, self.error_type or "", AzureBatchError)
-        if isinstance(cls, type) and issubclass(cls, AzureBatchError) and cls.__init__ is Exception.__init__:
+        cls = getattr(exceptions, self.error_type or "", None)
+        if not (isinstance(cls, type) and issubclass(cls, AzureBatchError)):
+            return AzureBatchError(f"{self.error_type}: {self.message}")
+        if self.error_arguments is None:
             return cls(self.message)
-        # An error with fields of its own (a service error) is told by its text.
-        return AzureBatchError(f"{self.error_type}: {self.message}")
+        arguments = dict(self.error_arguments)
+        if "details" in arguments:
+            arguments["details"] = [tuple(pair) for pair in arguments["details"]]
+        return cls(**arguments)
 
     def as_json(self) -> dict[str, Any]:
         """Return the ending as plain JSON."""
@@ -69,6 +86,7 @@ class Ending:
             "message": self.message,
             "outcome": self.outcome.as_json() if self.outcome else None,
             "error_type": self.error_type,
+            "error_arguments": dict(self.error_arguments) if self.error_arguments is not None else None,
         }
 
     @classmethod
@@ -80,4 +98,21 @@ class Ending:
             message=str(data["message"]),
             outcome=TaskOutcome.from_json(outcome) if outcome else None,
             error_type=data.get("error_type"),
+            error_arguments=data.get("error_arguments"),
         )
+
+
+def _arguments(error: AzureBatchError) -> dict[str, Any] | None:
+    """The arguments, as JSON, that make an error again whose class takes more than a message."""
+    if isinstance(error, BatchServiceError):
+        names = ("code", "message", "status", "operation", "details", "request_id")
+        arguments = {name: getattr(error, name) for name in names}
+        arguments["details"] = [list(pair) for pair in error.details]
+        if isinstance(error, BatchThrottledError):
+            arguments["retry_after"] = error.retry_after
+        return arguments
+    if isinstance(error, SpecError):
+        return {"path": error.path, "problem": error.problem}
+    if isinstance(error, BatchTaskFailedError):
+        return {"message": str(error), "outcome": error.outcome}
+    return None

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import TASK_COMPLETED, lower
 
@@ -67,11 +68,12 @@ class Failure:
     @classmethod
     def read(cls, info: Mapping[str, Any]) -> Failure:
         """Read ``failureInfo`` as the service sent it."""
-        details = tuple((str(d.get("name")), str(d.get("value"))) for d in info.get("details") or ())
+        # The outcome goes into XCom and into errors: details may name the URL of a file, signature included.
+        details = tuple((str(d.get("name")), redact(str(d.get("value")))) for d in info.get("details") or ())
         return cls(
             category=lower(info.get("category")),
             code=str(info.get("code") or ""),
-            message=str(info.get("message") or ""),
+            message=redact(str(info.get("message") or "")),
             details=details,
         )
 

@@ -143,20 +143,26 @@ class OutputTail:
                 break
             stream.silent = 0
             stream.shown += len(content)
-            lines = stream.splitter.feed(content)
-            gained = (yield from _show(stream.name, lines)) or gained
+            gained = (yield from _show(stream.name, stream.splitter.feed(content))) or gained
             if stream.shown >= self.cap:
                 stream.capped = True
-                yield Log(
-                    f"{stream.name}: {self.cap:,} bytes were shown, which is the limit (max_output_bytes). "
-                    f"The whole file is {stream.path} in the directory of Batch task {self.key}.",
-                    "WARNING",
-                )
+                yield from self._say_limit(stream, f"{self.cap:,} bytes", "max_output_bytes")
             if len(content) < limit:
                 break
+        else:
+            if at_the_end:
+                stream.capped = True
+                yield from self._say_limit(stream, f"{stream.splitter.offset:,} bytes", "of one last reading")
         if at_the_end:
             gained = (yield from self._show_end(stream)) or gained
         return gained
+
+    def _say_limit(self, stream: _Stream, shown: str, which: str) -> Flow[None]:
+        yield Log(
+            f"{stream.name}: {shown} were shown, which is the limit ({which}). "
+            f"The whole file is {stream.path} in the directory of Batch task {self.key}.",
+            "WARNING",
+        )
 
     def _look_for_truncation(self, stream: _Stream) -> Flow[None]:
         """Start again when the file became shorter than what was read: "nothing new" looks the same."""
@@ -171,14 +177,19 @@ class OutputTail:
     def _show_end(self, stream: _Stream) -> Flow[bool]:
         if not stream.capped:
             return (yield from _show(stream.name, stream.splitter.flush()))
+        # What was shown ends with a line; so what follows begins with one, unless bytes are left out.
+        shown = stream.splitter.offset
         size = (yield from self.sizes()).get(stream.path, 0)
-        start = max(size - TAIL_BYTES, stream.splitter.position)
+        start = max(size - TAIL_BYTES, shown)
         content = yield from self._slice(stream.path, start, TAIL_BYTES)
-        left_out = start - stream.splitter.position
-        if left_out > 0:
+        if not content:
+            return (yield from _show(stream.name, stream.splitter.flush()))
+        torn = _torn(content) if start > shown else 0
+        if left_out := start + torn - shown:
             yield Log(f"{stream.name}: {left_out:,} bytes left out here.", "WARNING")
-        splitter = LineSplitter()
-        return (yield from _show(stream.name, splitter.feed(content) + splitter.flush()))
+        end = LineSplitter()
+        stream.splitter = LineSplitter(start + len(content))
+        return (yield from _show(stream.name, end.feed(content[torn:]) + end.flush()))
 
     def last_lines(self, name: str, count: int) -> Flow[list[str]]:
         """
@@ -224,6 +235,13 @@ class OutputTail:
             return
         known = isinstance(error, BatchServiceError) and error.code in _NO_FILE
         self.unavailable = getattr(error, "code", "") if known else str(error)
+
+
+def _torn(content: bytes) -> int:
+    """Count the bytes at the start that belong to a line which began before; else, to a character."""
+    if newline := content.find(b"\n") + 1:
+        return newline
+    return next((i for i, byte in enumerate(content[:4]) if byte & 0b1100_0000 != 0b1000_0000), 0)
 
 
 def _show(stream: str, lines: list[str]) -> Flow[bool]:

@@ -78,5 +78,7 @@ def is_transient(error: AzureBatchError) -> bool:
 
 
 def is_refusal(error: AzureBatchError) -> bool:
-    """Tell whether the service refused us, rather than the request."""
+    """Tell whether we were refused, rather than the request; a proxy that answers instead counts too."""
+    if isinstance(error, BatchServiceError) and error.code is None:
+        return True
     return isinstance(error, (BatchAuthenticationError, BatchPermissionError))

@@ -88,7 +88,10 @@ def look_at_pool(batch_pool_id: str) -> Flow[PoolView]:
             f"pool {batch_pool_id} does not exist; the task waits until a pool of that id is created"
         )
     pool = answer.json
-    listed = yield from pages(requests.list_nodes(batch_pool_id, _NODE_SELECT))
+    try:
+        listed = yield from pages(requests.list_nodes(batch_pool_id, _NODE_SELECT))
+    except BatchNotFoundError:
+        return PoolView(f"pool {batch_pool_id} was deleted just now")
     states = Counter(lower(node.get("state")) for node in listed)
     nodes = _Nodes(states, [n for n in listed if lower(n.get("state")) in NODE_BROKEN])
     view = describe(pool, nodes)
@@ -121,9 +124,10 @@ def describe(pool: Mapping[str, Any], nodes: _Nodes) -> PoolView:
     if coming or not steady:
         return PoolView(f"{name}: {current} of {target} nodes allocated, {_by_state(nodes)}")
     if nodes.broken:
-        return PoolView(
-            f"{name}: no node can run tasks, {_by_state(nodes)}{_reason(nodes)}", hopeless=not scaled
-        )
+        # The service lost sight of a node that is unknown, for the moment: it may be back soon.
+        lasting = "unknown" not in nodes.states
+        text = f"{name}: no node can run tasks, {_by_state(nodes)}{_reason(nodes)}"
+        return PoolView(text, hopeless=lasting and not scaled)
     errors = [e for e in pool.get("resizeErrors") or () if isinstance(e, Mapping)]
     if errors and current < max(target, 1):
         lasting = any(str(e.get("code")) in _LASTING_RESIZE_ERRORS for e in errors)

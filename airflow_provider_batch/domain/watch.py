@@ -16,8 +16,8 @@ from airflow_provider_batch.domain import polling, report, requests, waiting
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Save, Sleep, utc
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
 from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
-from airflow_provider_batch.domain.requests import Answer
-from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_WAITING, lower
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, TASK_WAITING, lower
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
@@ -74,10 +74,21 @@ def watch(
     :raises BatchPoolUnusableError: the pool cannot run any task.
     :raises BatchDeadlineError: the deadline passed.
     """
+    watched = _Watch(submission, options, saved)
     try:
-        outcome = yield from _Watch(submission, options, saved).until_the_end()
+        outcome = yield from watched.until_the_end()
     except BatchTaskLostError:
+        if submission.own_job:
+            yield from _end_job(submission)
         raise
+    except BatchDeadlineError:
+        if (yield from terminate(submission, "its time ran out")):
+            raise
+        # It was not ours to end: perhaps it ended since the last look, and that end counts.
+        ended = yield from watched.last_look()
+        if ended is None:
+            raise
+        outcome = ended
     except Exception:
         # Whatever it was, a fault of ours included: a task that nobody watches must not run on.
         yield from terminate(submission, "the watch of it ended")
@@ -124,6 +135,21 @@ class _Watch:
                     return (yield from self._finish(outcome))
                 yield from self._pause((yield Random()), now)
 
+    def last_look(self) -> Flow[TaskOutcome | None]:
+        """Flow: take the end of the task if it came by itself; None otherwise, or when it cannot be seen."""
+        try:
+            answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
+        except AzureBatchError as error:
+            yield Log(f"Batch task {self.key} could not be looked at: {error}", "WARNING")
+            return None
+        outcome = read_outcome(self.key, answer.json)
+        if outcome is None or self._is_stale(outcome):
+            return None
+        if outcome.failure is not None and outcome.failure.code == "TaskEnded":
+            return None
+        self.tail.enter(run_of(answer.json))
+        return (yield from self._finish(outcome))
+
     def _poll(self, now: datetime) -> Flow[TaskOutcome | None]:
         answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
         if self.unanswered:
@@ -134,13 +160,15 @@ class _Watch:
         if outcome is not None and self._is_stale(outcome):
             outcome, task = None, {**task, "state": "active", "executionInfo": {}}
         yield from self._note_state(task)
+        if lower(task.get("state")) in TASK_WAITING:
+            # It may show what is left of the run before: the next run begins when it leaves this state.
+            yield from self._look(now)
+            return None
         if (text := self.tail.enter(run_of(task))) is not None:
             yield Log(text)
         if outcome is not None:
             return outcome
-        if lower(task.get("state")) in TASK_WAITING:
-            yield from self._look(now)
-        elif (yield from self.tail.read()):
+        if (yield from self.tail.read()):
             self.pace.changed()
         yield from self._save(now)
         return None
@@ -159,6 +187,7 @@ class _Watch:
         self.state = state
         self.pace.changed()
         self.last_text = None
+        self.hopeless_looks = 0
         node = (task.get("nodeInfo") or {}).get("nodeId")
         yield Log(f"Batch task {self.key} is {state}" + (f" on node {node}." if node else "."))
 
@@ -169,28 +198,43 @@ class _Watch:
         if now < self.next_look:
             return
         self.next_look = now + timedelta(seconds=LOOK_EVERY)
-        text = yield from self._job_trouble()
-        if text is None:
-            text = yield from waiting.blocked_by(self.key)
-        if text is None and self.submission.batch_pool_id:
-            view = yield from waiting.look_at_pool(self.submission.batch_pool_id)
-            text = view.text
-            self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
-            if self.hopeless_looks > 1:
-                raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
-            if view.hopeless:
-                self.next_look = now + timedelta(seconds=SECOND_LOOK)
+        try:
+            text = yield from self._why_it_waits(now)
+        except (BatchTaskLostError, BatchPoolUnusableError):
+            raise
+        except AzureBatchError as error:
+            # An explanation is best effort: that it could not be had says nothing about the task.
+            text = f"the reason cannot be seen ({error})"
         if text is not None and text != self.last_text:
             self.last_text = text
             yield Log(f"Waiting: {text}.")
 
+    def _why_it_waits(self, now: datetime) -> Flow[str | None]:
+        text = yield from self._job_trouble()
+        if text is None:
+            text = yield from waiting.blocked_by(self.key)
+        if text is not None or not self.submission.batch_pool_id:
+            return text
+        view = yield from waiting.look_at_pool(self.submission.batch_pool_id)
+        self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
+        if self.hopeless_looks > 1:
+            raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
+        if view.hopeless:
+            self.next_look = now + timedelta(seconds=SECOND_LOOK)
+        return view.text
+
     def _job_trouble(self) -> Flow[str | None]:
-        job: Answer = yield requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+        try:
+            job: Answer = yield requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+        except BatchNotFoundError as error:
+            raise BatchTaskLostError(
+                f"Batch job {self.key.batch_job_id} and its task do not exist any more ({error.code})."
+            ) from error
         state = lower(job.json.get("state"))
         if state in JOB_CLOSED:
             reason = (job.json.get("executionInfo") or {}).get("terminateReason") or "no reason given"
             answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
-            if read_outcome(self.key, answer.json) is None:
+            if self._never_runs(state, answer.json):
                 raise BatchTaskLostError(
                     f"Batch job {self.key.batch_job_id} is {state} ({reason}); its task "
                     f"{self.key.batch_task_id} has not run and never will."
@@ -198,6 +242,13 @@ class _Watch:
         if state in ("disabled", "disabling"):
             return f"job {self.key.batch_job_id} is {state}; its tasks wait until it is enabled"
         return None
+
+    def _never_runs(self, job_state: str, task: Mapping[str, Any]) -> bool:
+        """Tell whether a task of a job that ends or ended is left behind; one that runs is ended with it."""
+        state = lower(task.get("state"))
+        outcome = read_outcome(self.key, task)
+        left = state in TASK_WAITING or (outcome is not None and self._is_stale(outcome))
+        return state == "active" or (job_state == "completed" and left)
 
     def _finish(self, outcome: TaskOutcome) -> Flow[TaskOutcome]:
         yield from self.tail.read(at_the_end=True)
@@ -254,34 +305,45 @@ def terminate(submission: Submission, why: str) -> Flow[bool]:
     Flow: end exactly this Batch task, unless it ended or somebody took it over since.
 
     Safe to repeat. The request carries the ETag of our own last write: a task that was written since (run
-    again or taken over by a later try) is not ours any more, and is left alone.
+    again or taken over by a later try) is not ours any more, and is left alone. A job that is to end with its
+    task is ended with it.
 
     :param submission: the task.
     :param why: for the log.
     :return: whether it was terminated by this call.
     """
+    terminated = False
     for last in (*[False] * (TERMINATE_TRIES - 1), True):
         try:
             yield requests.terminate_task(submission.key, submission.etag)
         except BatchPreconditionError:
-            yield Log(f"Batch task {submission.key} was taken over or run again since; left alone.")
-            return False
+            # Our own request, whose answer was lost, moved the ETag too: then the task has ended.
+            if not (yield from _has_ended(submission.key)):
+                yield Log(f"Batch task {submission.key} was taken over or run again since; left alone.")
+                return False
         except (BatchConflictError, BatchNotFoundError) as error:
             yield Log(f"Batch task {submission.key} needs no termination ({error.code}).")
-            return False
         except AzureBatchError as error:
-            if last or not polling.is_transient(error):
-                yield Log(
-                    f"Batch task {submission.key} could not be terminated and may run on: {error}", "ERROR"
-                )
-                return False
-            yield Sleep(polling.QUICK)
+            if not last and polling.is_transient(error):
+                yield Sleep(polling.QUICK)
+                continue
+            yield Log(f"Batch task {submission.key} could not be terminated and may run on: {error}", "ERROR")
         else:
+            terminated = True
             yield Log(f"Batch task {submission.key} was terminated: {why}.")
-            if submission.end_job:
-                yield from _end_job(submission)
-            return True
-    return False
+        break
+    if submission.end_job:
+        yield from _end_job(submission)
+    return terminated
+
+
+def _has_ended(key: TaskKey) -> Flow[bool]:
+    try:
+        answer: Answer = yield requests.get_task(key, ("id", "state"))
+    except AzureBatchError:
+        # Unseen is not ended.
+        return False
+    return lower(answer.json.get("state")) == TASK_COMPLETED
 
 
 def _end_job(submission: Submission) -> Flow[None]:
