@@ -1,0 +1,392 @@
+"""
+The machine in a world without processes: time, timers and processes are lists that a test moves.
+
+Every event is followed by a check of what must always hold. The rules are written again here, simply and
+slowly, so that the machine's indexes are compared with what they stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow_provider_batch.emulator.engine.timers import TimerQueue
+from airflow_provider_batch.emulator.errors import ServiceError
+from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine.instructions import (
+    DeleteDirectory,
+    Instruction,
+    KillProcess,
+    PrepareNode,
+    RunKind,
+    RunProcess,
+    SetTimer,
+)
+from airflow_provider_batch.emulator.machine.machine import Machine
+from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
+from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
+from airflow_provider_batch.emulator.model.nodes import Node
+from airflow_provider_batch.emulator.model.pools import Pool, PoolSpec
+from airflow_provider_batch.emulator.model.states import (
+    AllocationState,
+    DependencyAction,
+    JobState,
+    NodeState,
+    TaskResult,
+    TaskState,
+)
+from airflow_provider_batch.emulator.model.tasks import Task, TaskSpec
+
+START = datetime(2030, 1, 1, tzinfo=timezone.utc)
+COMMAND = Command("/bin/true")
+
+_USER_EVENTS = (
+    events.CreatePool,
+    events.PoolVerb,
+    events.CreateJob,
+    events.JobVerb,
+    events.AddTask,
+    events.TaskVerb,
+)
+
+
+class Simulation:
+    """
+    A machine and its surroundings.
+
+    :param starts_processes: processes begin at once; else :meth:`begin` lets them.
+    """
+
+    def __init__(self, settings: MachineSettings | None = None, *, starts_processes: bool = True) -> None:
+        self.machine = Machine(settings or MachineSettings(node_start_seconds=3.0))
+        self.now = START
+        self.timers = TimerQueue()
+        self.processes: dict[int, RunProcess] = {}
+        self.begun: set[int] = set()
+        self.killed: set[int] = set()
+        self.deleted: list[DeleteDirectory] = []
+        self.started: list[str] = []
+        self.starts_processes = starts_processes
+        # The oracle of dependencies: for each task (by serial) the parents that it still waits for.
+        self._pending: dict[int, set[str | int]] = {}
+
+    # --- what happens ---------------------------------------------------------------------------------
+
+    def do(self, kind: type[events.Event], *arguments: Any, **options: Any) -> list[Instruction]:
+        """Let something happen now."""
+        return self.feed(kind(self.now, *arguments, **options))
+
+    def feed(self, event: events.Event) -> list[Instruction]:
+        """Give the machine an event and check everything."""
+        before = self._snapshot()
+        try:
+            instructions = self.machine.handle(event)
+        except ServiceError:
+            assert self._snapshot() == before, "a refused request has changed something"
+            raise
+        self._note_added(event)
+        self._note_satisfied()
+        for instruction in instructions:
+            self._perform(instruction)
+        self._check_passages(event, before)
+        self.check()
+        if self.starts_processes:
+            for run_id in [run_id for run_id in self.processes if run_id not in self.begun]:
+                self.begin(run_id)
+        return instructions
+
+    def refused(self, kind: type[events.Event], *arguments: Any, **options: Any) -> str:
+        """Let a user ask for what is refused; return the code of the refusal."""
+        try:
+            self.do(kind, *arguments, **options)
+        except ServiceError as error:
+            return error.code
+        raise AssertionError(f"{kind.__name__} was not refused")
+
+    def pass_time(self, seconds: float) -> None:
+        """Let time pass, with all that is due meanwhile, each at its moment."""
+        end = self.now + timedelta(seconds=seconds)
+        while (due := self.timers.next_due()) is not None and due <= end:
+            self.now = max(self.now, due)
+            timer = self.timers.take_due(self.now)
+            assert timer is not None
+            self.do(events.TimerDue, timer)
+        self.now = end
+
+    def begin(self, run_id: int) -> None:
+        """Let a process start."""
+        self.begun.add(run_id)
+        self.do(events.ProcessStarted, run_id)
+
+    def end(self, run_id: int, exit_code: int | None) -> None:
+        """Let a process end."""
+        self._forget(run_id)
+        self.do(events.ProcessExited, run_id, exit_code)
+
+    def end_killed(self) -> None:
+        """Let every process that was killed be gone."""
+        while self.killed:
+            self.end(min(self.killed), 137)
+
+    def exit(self, task_id: str, exit_code: int = 0, job_id: str = "j") -> None:
+        """Let the process of a task exit."""
+        self.end(self.run_of(task_id, job_id), exit_code)
+
+    def fail_to_start(self, task_id: str, failure: Any, job_id: str = "j") -> None:
+        """Let the process of a task not start."""
+        run_id = self.run_of(task_id, job_id)
+        self._forget(run_id)
+        self.do(events.ProcessNotStarted, run_id, failure)
+
+    def _forget(self, run_id: int) -> None:
+        del self.processes[run_id]
+        self.begun.discard(run_id)
+        self.killed.discard(run_id)
+
+    # --- shorthand ------------------------------------------------------------------------------------
+
+    def pool(self, pool_id: str = "p", nodes: int = 1, *, ready: bool = True, **spec: Any) -> Pool:
+        """Create a pool; by default its nodes are idle on return."""
+        spec.setdefault("vm_size", "standard_d2s_v3")
+        self.do(events.CreatePool, PoolSpec(pool_id, {}, target_dedicated_nodes=nodes, **spec))
+        if ready:
+            self.pass_time(3.0)
+        return self.machine.state.pool(pool_id)
+
+    def job(self, job_id: str = "j", pool_id: str = "p", **spec: Any) -> Job:
+        """Create a job that uses dependencies."""
+        spec.setdefault("uses_task_dependencies", True)
+        self.do(events.CreateJob, JobSpec(job_id, {}, pool_id, **spec))
+        return self.machine.state.job(job_id)
+
+    def task(self, task_id: str = "t", job_id: str = "j", **spec: Any) -> Task:
+        """Add a task."""
+        self.do(events.AddTask, job_id, TaskSpec(task_id, {}, COMMAND, **spec))
+        return self.machine.state.task(job_id, task_id)
+
+    def run_of(self, task_id: str, job_id: str = "j") -> int:
+        """Return the run of a running task."""
+        run_id = self.machine.state.task(job_id, task_id).run_id
+        assert run_id is not None, f"{job_id}/{task_id} does not run"
+        return run_id
+
+    def running(self, job_id: str = "j") -> list[str]:
+        """Return ids of running tasks, in order of creation."""
+        return self.tasks_in(TaskState.RUNNING, job_id)
+
+    def tasks_in(self, state: TaskState, job_id: str = "j") -> list[str]:
+        """Return ids of tasks in a state, in order of creation."""
+        return [t.id for t in self.machine.state.job(job_id).tasks.values() if t.state is state]
+
+    def nodes(self, pool_id: str = "p") -> list[Node]:
+        """Return the nodes of a pool."""
+        return list(self.machine.state.pool(pool_id).nodes.values())
+
+    # --- instructions ---------------------------------------------------------------------------------
+
+    def _perform(self, instruction: Instruction) -> None:
+        if isinstance(instruction, SetTimer):
+            assert instruction.due >= self.now
+            self.timers.put(instruction.due, instruction.timer)
+        elif isinstance(instruction, PrepareNode):
+            node = self.machine.state.node(instruction.pool_id, instruction.node_id)
+            assert node.state is NodeState.CREATING
+        elif isinstance(instruction, KillProcess):
+            assert instruction.run_id in self.processes, "a kill for a process that is not there"
+            assert instruction.run_id not in self.killed, "a second kill"
+            self.killed.add(instruction.run_id)
+        elif isinstance(instruction, DeleteDirectory):
+            self._check_deletion(instruction)
+            self.deleted.append(instruction)
+        else:
+            self._check_start(instruction)
+            self.processes[instruction.run_id] = instruction
+            self.started.append(instruction.task_id or "(start task)")
+
+    def _check_deletion(self, instruction: DeleteDirectory) -> None:
+        for run_id, run in self.processes.items():
+            if run.pool_id != instruction.pool_id or instruction.node_id not in (None, run.node_id):
+                continue
+            if f"{run.directory}/".startswith(f"{instruction.directory}/") or not instruction.directory:
+                assert run_id in self.killed, "a directory is deleted under a process that is wanted"
+
+    def _check_start(self, run: RunProcess) -> None:
+        assert run.run_id not in self.processes, "a run is started twice"
+        node = self.machine.state.node(run.pool_id, run.node_id)
+        if run.kind is RunKind.START_TASK:
+            assert node.state in (NodeState.WAITING_FOR_START_TASK, NodeState.IDLE, NodeState.RUNNING)
+            return
+        assert run.job_id is not None
+        assert run.task_id is not None
+        assert node.state is NodeState.RUNNING
+        job = self.machine.state.job(run.job_id)
+        assert job.state is JobState.ACTIVE, f"a job in state {job.state} starts a task"
+        task = self.machine.state.task(run.job_id, run.task_id)
+        same = [r for r in self.processes.values() if (r.job_id, r.task_id) == (run.job_id, run.task_id)]
+        for other in same:
+            assert other.run_id in self.killed, "a task runs twice at once"
+        assert not self._pending[task.serial], "a task starts before its parents are satisfied"
+
+    # --- the oracle -----------------------------------------------------------------------------------
+
+    def _snapshot(self) -> dict[str, Any]:
+        state = self.machine.state
+        return {
+            "state": repr(state),
+            "runs": repr(self.machine.world.runs),
+            "pools": {p.serial: p.last_modified for p in state.pools.values()},
+            "jobs": {j.serial: (j.last_modified, j.state) for j in state.jobs.values()},
+            "tasks": {
+                t.serial: (t.last_modified, t.state) for j in state.jobs.values() for t in j.tasks.values()
+            },
+        }
+
+    def _note_added(self, event: events.Event) -> None:
+        if not isinstance(event, events.AddTask):
+            return
+        job = self.machine.state.job(event.job_id)
+        task = self.machine.state.task(event.job_id, event.spec.id)
+        pending: set[str | int] = {id_key(parent) for parent in event.spec.depends_on.task_ids}
+        for ids in event.spec.depends_on.task_id_ranges:
+            pending.update(range(ids.start, ids.end + 1))
+        self._pending[task.serial] = pending - _satisfied(job)
+
+    def _note_satisfied(self) -> None:
+        for job in self.machine.state.jobs.values():
+            satisfied = _satisfied(job)
+            for task in job.tasks.values():
+                self._pending[task.serial] -= satisfied
+
+    def _check_passages(self, event: events.Event, before: dict[str, Any]) -> None:
+        by_user = isinstance(event, _USER_EVENTS)
+        for job in self.machine.state.jobs.values():
+            for task in job.tasks.values():
+                modified, state = before["tasks"].get(task.serial, (task.last_modified, task.state))
+                if state is TaskState.COMPLETED and task.state is not TaskState.COMPLETED:
+                    assert isinstance(event, events.ReactivateTask), "completed is left only by reactivate"
+                    assert id_key(event.task_id) == id_key(task.id)
+                assert by_user or task.last_modified == modified, "a node has moved a task's ETag"
+            modified, job_state = before["jobs"].get(job.serial, (job.last_modified, job.state))
+            if not by_user and job.state is job_state:
+                assert job.last_modified == modified, "a node has moved a job's ETag"
+        for pool in self.machine.state.pools.values():
+            modified = before["pools"].get(pool.serial, pool.last_modified)
+            assert by_user or pool.last_modified == modified, "a node has moved a pool's ETag"
+
+    # --- what always holds ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Check what must hold between any two events."""
+        assert self.machine.world.runs.keys() == self.processes.keys(), "runs and processes differ"
+        for pool in self.machine.state.pools.values():
+            self._check_pool(pool)
+        for job in self.machine.state.jobs.values():
+            self._check_job(job)
+        self._check_nothing_waits_in_vain()
+
+    def _check_pool(self, pool: Pool) -> None:
+        world = self.machine.world
+        for key, node in pool.nodes.items():
+            here = [r for r in world.runs.values() if (r.pool_key, r.node_key) == (id_key(pool.id), key)]
+            tasks = [r for r in here if r.kind is RunKind.TASK]
+            assert node.runs == {r.id for r in here}
+            assert node.used_slots == sum(r.slots for r in tasks)
+            assert node.running_tasks_count == len(tasks)
+            assert node.used_slots <= pool.spec.task_slots_per_node, "slots are oversubscribed"
+            if node.state in (NodeState.IDLE, NodeState.RUNNING):
+                assert (node.state is NodeState.RUNNING) == bool(tasks)
+            assert node.state is not NodeState.LEAVING_POOL or here, "a node without work has not left"
+        if pool.allocation_state is AllocationState.STEADY:
+            staying = [n for n in pool.nodes.values() if n.state is not NodeState.LEAVING_POOL]
+            dedicated = sum(n.is_dedicated for n in staying)
+            assert dedicated <= pool.target_dedicated_nodes
+            assert len(staying) - dedicated <= pool.target_low_priority_nodes
+
+    def _check_job(self, job: Job) -> None:
+        world = self.machine.world
+        runs = {r.id for r in world.runs.values() if r.job_serial == job.serial}
+        assert job.runs == runs
+        if job.state in (JobState.DISABLED, JobState.COMPLETED):
+            assert not runs, f"a job in state {job.state} has processes"
+        if job.state is not JobState.DELETING:
+            assert (job.end_time is not None) == (job.state is JobState.COMPLETED)
+        for key, task in job.tasks.items():
+            assert key == id_key(task.id)
+            self._check_task(job, task)
+        self._check_counts(job)
+
+    def _check_task(self, job: Job, task: Task) -> None:
+        info = task.execution_info
+        if task.state is TaskState.RUNNING:
+            assert task.run_id is not None
+            run = self.machine.world.runs[task.run_id]
+            assert (run.job_serial, run.task_serial) == (job.serial, task.serial)
+            assert task.node is not None
+        else:
+            assert task.run_id is None
+        if task.state is TaskState.COMPLETED:
+            assert info.end_time == task.state_transition_time
+            assert (info.failure_info is None) == (info.result is TaskResult.SUCCESS)
+        else:
+            assert info.result is None
+            assert info.end_time is None
+            assert not task.satisfied
+
+    def _check_counts(self, job: Job) -> None:
+        for tally, weigh in ((job.counts.tasks, _one), (job.counts.slots, _slots)):
+            by_state = {s: sum(weigh(t) for t in job.tasks.values() if t.state is s) for s in TaskState}
+            assert tally.active == by_state[TaskState.ACTIVE]
+            assert tally.running == by_state[TaskState.RUNNING]
+            assert tally.completed == by_state[TaskState.COMPLETED]
+            assert tally.succeeded + tally.failed == tally.completed
+            good = [t for t in job.tasks.values() if t.execution_info.result is TaskResult.SUCCESS]
+            assert tally.succeeded == sum(weigh(t) for t in good)
+
+    def _check_nothing_waits_in_vain(self) -> None:
+        for job in self.machine.state.jobs.values():
+            limit = job.spec.max_parallel_tasks
+            pool = self.machine.state.pools.get(id_key(job.spec.pool_id))
+            if job.state is not JobState.ACTIVE or pool is None or (limit != -1 and len(job.runs) >= limit):
+                continue
+            usable = [n for n in pool.nodes.values() if n.state in (NodeState.IDLE, NodeState.RUNNING)]
+            room = max((pool.spec.task_slots_per_node - n.used_slots for n in usable), default=0)
+            for task in job.tasks.values():
+                if task.state is TaskState.ACTIVE and not self._pending[task.serial]:
+                    assert task.spec.required_slots > room, f"task {task.id} could run and waits"
+
+
+def _satisfied(job: Job) -> set[str | int]:
+    """Return the parents that are satisfied now, as ids and as integers, by the documented rules alone."""
+    found: set[str | int] = set()
+    for task in job.tasks.values():
+        if task.state is TaskState.COMPLETED and _satisfies(task):
+            found.add(id_key(task.id))
+            number = numeric_id(task.id)
+            if number is not None:
+                found.add(number)
+    return found
+
+
+def _satisfies(task: Task) -> bool:
+    info, conditions = task.execution_info, task.spec.exit_conditions
+    listed: Sequence[Any] = [] if info.exit_code is None else conditions.exit_codes
+    options = next((e.options for e in listed if e.start <= info.exit_code <= e.end), None)
+    code = info.failure_info.code if info.failure_info else ""
+    if info.exit_code is None and code != "TaskEnded":
+        options = conditions.pre_processing_error
+    if options is None and info.exit_code != 0:
+        options = conditions.default
+    if options is not None and options.dependency_action is not None:
+        return bool(options.dependency_action is DependencyAction.SATISFY)
+    return info.exit_code == 0
+
+
+def _one(task: Task) -> int:
+    return 1
+
+
+def _slots(task: Task) -> int:
+    return task.spec.required_slots
