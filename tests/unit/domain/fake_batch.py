@@ -75,7 +75,7 @@ class FakeBatch:
         self.submissions: dict[tuple[str, str], int] = {}
         self.crash_at: tuple[int, str] | None = None
         self._failures: list[tuple[str, BaseException, str]] = []
-        self._hooks: list[tuple[str, Callable[[FakeBatch], None]]] = []
+        self._hooks: list[tuple[str, Callable[[FakeBatch], Any]]] = []
         self._etags = 0
 
     # --- faults -----------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ class FakeBatch:
         """Fail the next requests of an operation, before or after their effect."""
         self._failures += [(operation, error, when)] * times
 
-    def before(self, operation: str, act: Callable[[FakeBatch], None]) -> None:
+    def before(self, operation: str, act: Callable[[FakeBatch], Any]) -> None:
         """Let something happen right before the next request of an operation is served."""
         self._hooks.append((operation, act))
 

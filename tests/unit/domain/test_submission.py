@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pytest
@@ -360,7 +361,7 @@ def test_two_submissions_at_the_same_time_make_one_task() -> None:
     for plan in (own(), given()):
         for operation in ("get_job", "get_task", "get_pool", "create_job", "create_task", "update_job"):
             batch = account()
-            batch.before(operation, lambda b, plan=plan: go(b, plan))
+            batch.before(operation, partial(go, plan=plan))
             submission = go(batch, plan)
             assert sum(batch.submissions.values()) == 1
             if operation != "update_job":  # there, the other one took the task over last
