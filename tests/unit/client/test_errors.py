@@ -73,6 +73,11 @@ def test_signature_that_the_service_repeats_is_redacted() -> None:
     assert "AAAA" not in str(found)
 
 
+def test_signature_in_the_services_message_is_redacted() -> None:
+    content = '{"code":"X","message":{"value":"cannot read https://a/b?sig=' + "A" * 44 + '"}}'
+    assert "AAAA" not in str(errors.service_error(REQUEST, SETTINGS, 400, {}, content.encode()))
+
+
 def test_throttling_survives_pickling() -> None:
     found = pickle.loads(pickle.dumps(_error(429, "TooManyRequests", retry_after="7")))  # noqa: S301 - our own
     assert (found.retry_after, found.code) == (7, "TooManyRequests")

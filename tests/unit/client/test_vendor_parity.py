@@ -47,6 +47,10 @@ CASES: list[tuple[Request, Vendor]] = [
         requests.list_pool_node_counts("it's"),
         lambda c: _all(c.list_pool_node_counts(filter="poolId eq 'it''s'")),
     ),
+    (
+        requests.list_tasks("j", filter_="startswith(id, 'a&b+c=#%41')"),
+        lambda c: _all(c.list_tasks("j", filter="startswith(id, 'a&b+c=#%41')")),
+    ),
     (requests.create_pool(POOL_BODY), lambda c: c.create_pool(models.BatchPoolCreateOptions(POOL_BODY))),
     (requests.get_pool("p/1", ("id", "state")), lambda c: c.get_pool("p/1", select=["id", "state"])),
     (requests.delete_pool("p"), lambda c: c.begin_delete_pool("p", polling_interval=0).result()),
