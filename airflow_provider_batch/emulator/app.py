@@ -32,13 +32,16 @@ from airflow_provider_batch.emulator.service.services import Services
 SHUTDOWN_SECONDS = 3
 """How long open requests may take to end after a signal."""
 
+KEEP_ALIVE_SECONDS = 75
+"""How long an idle connection stays open: longer than a client waits between two looks at a task."""
+
 
 @dataclass(frozen=True)
 class Settings:
     """
     What ``batch-emulator serve`` was told.
 
-    :param root: folder for the nodes' files.
+    :param root: folder for the nodes' files; None for a temporary one.
     :param node_start_seconds: time that a node takes from allocation to idle.
     :param allowed_hosts: names beside the local ones that a request may give as its Host.
     :param url: the address, for the tasks' environment.
@@ -46,7 +49,7 @@ class Settings:
 
     account_name: str
     account_key: str
-    root: Path
+    root: Path | None
     node_start_seconds: float
     allowed_hosts: tuple[str, ...]
     url: str
@@ -58,7 +61,7 @@ def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
     counter = RequestCounter()
     control = ControlRoutes(counter, settings.account_name, settings.account_key)
     routes: ASGIApp = BatchRoutes(Services.over(engine), counter)
-    service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key, clock)
+    service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key)
     # Order: what comes first sees the request first.
     middleware = [
         Middleware(StandardHeaders),
@@ -114,6 +117,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
             server_header=False,
             lifespan="off",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
         )
         _Server(config, listening).run(sockets=[listener])
     finally:

@@ -11,7 +11,6 @@ import re
 import secrets
 import socket
 import sys
-import tempfile
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -94,7 +93,8 @@ def _serve(options: argparse.Namespace) -> int:
     if not _ACCOUNT_NAME.fullmatch(options.account_name):
         raise StartError("--account-name takes 3 to 24 lower-case letters and digits.")
     _check_host(options.host, options.allow_non_loopback)
-    with closing(_listen(options.host, options.port)) as listener, tempfile.TemporaryDirectory() as scratch:
+    root = None if options.root is None else _root(options.root)
+    with closing(_listen(options.host, options.port)) as listener:
         # Imported late: --help and refusals need neither the web server nor the engine.
         try:
             from airflow_provider_batch.emulator.app import Settings, serve
@@ -107,7 +107,7 @@ def _serve(options: argparse.Namespace) -> int:
         settings = Settings(
             account_name=options.account_name,
             account_key=key,
-            root=_root(options.root or Path(scratch) / "batch"),
+            root=root,
             node_start_seconds=options.node_start_seconds,
             allowed_hosts=tuple(options.allowed_host),
             url=_url(listener),
@@ -180,9 +180,16 @@ def _url(listener: socket.socket) -> str:
 
 
 def _root(folder: Path) -> Path:
+    """The nodes' folder, for its owner only; a folder that holds something else is never changed."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
+        elif folder.stat().st_mode & 0o077:
+            if any(folder.iterdir()):
+                raise StartError(
+                    f"--root {folder}: other users can read it, and it is not empty. Name a new folder."
+                )
+            folder.chmod(0o700)
     except OSError as error:
         raise StartError(f"--root {folder}: {error.strerror}.") from None
     return folder.resolve()

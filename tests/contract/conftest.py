@@ -11,6 +11,7 @@ import pytest
 from tests.contract.clients import Batch, SyncBatch, batches, new_id, pool_body, wait_for
 from tests.emulator_process import EmulatorProcess, emulator_processes
 
+_SDK_WARNING = pytest.mark.filterwarnings("ignore:datetime.datetime.utcnow:DeprecationWarning")
 _STAMPS = ("verified", "assumed", "emulator_only")
 
 
@@ -19,6 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in item.path.parents:
+            item.add_marker(_SDK_WARNING)
             stamps = [mark.name for mark in item.iter_markers() if mark.name in _STAMPS]
             if len(stamps) != 1:
                 raise pytest.UsageError(

@@ -1,8 +1,8 @@
 """
 Checks each answer against the vendor SDK's models: no unknown field, no wrong type, no required field absent.
 
-The SDK itself is lenient (it keeps what it does not know and misses nothing), so a client that works says little
-about the answer. :class:`ModelCheck` stands in the pipeline of the clients that the contract tests use.
+The SDK itself is lenient (it keeps what it does not know, it misses nothing), so a working client says little
+about the answer. :class:`ModelCheck` stands in the pipeline of the contract tests' clients.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("GET", f"/jobs/{_ID}/tasks", "BatchTask", True),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}", "BatchTask", False),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}/files", "BatchNodeFile", True),
+    ("GET", f"/jobs/{_ID}/tasks/{_ID}/subtasksinfo", "BatchSubtask", True),
     ("POST", f"/jobs/{_ID}/addtaskcollection", "BatchCreateTaskCollectionResult", False),
 ]
 #: required by the model, yet absent in recordings of the real service: field -> states in which it is

@@ -59,16 +59,28 @@ def rest_fields(model: type) -> dict[str, Any]:
 
 
 def annotation_of(model: type, attribute: str) -> Any:
-    """The evaluated annotation of one attribute."""
+    """The annotation of one attribute, with its forward references resolved at every depth."""
     for owner in model.__mro__:
         annotations = inspect.get_annotations(owner)
         if attribute in annotations:
-            text = annotations[attribute]
-            holder = types.new_class("holder")
-            holder.__annotations__ = {"value": text}
-            names = {**vars(typing), "_models": public_models, "datetime": datetime}
-            return typing.get_type_hints(holder, globalns={**vars(sdk_models), **names})["value"]
+            return _resolved(annotations[attribute])
     raise LookupError(f"{model.__name__}.{attribute} has no annotation")
+
+
+def _resolved(annotation: Any) -> Any:
+    """As ``typing.get_type_hints`` does from Python 3.11 on; in 3.10 the text inside ``list["X"]`` stays."""
+    if isinstance(annotation, typing.ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        return vars(public_models)[annotation.rpartition(".")[2]]
+    arguments = tuple(_resolved(argument) for argument in typing.get_args(annotation))
+    if not arguments:
+        return annotation
+    origin = typing.get_origin(annotation)
+    if origin in (typing.Union, types.UnionType):
+        return typing.Union[arguments]  # noqa: UP007
+    assert origin is not None
+    return origin[arguments]
 
 
 class SchemaBuilder:

@@ -89,6 +89,14 @@ def test_root_folder_is_for_its_owner_only(tmp_path: Path):
         assert emulator.root.stat().st_mode & 0o777 == 0o700
 
 
+def test_folder_that_holds_something_else_is_neither_used_nor_changed(tmp_path: Path):
+    folder = tmp_path / "mine"
+    folder.mkdir(mode=0o755)
+    (folder / "letter.txt").touch()
+    assert "--root" in refused("--port", "0", "--root", str(folder))
+    assert folder.stat().st_mode & 0o777 == 0o755
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_emulator_and_every_process_of_its_tasks(tmp_path: Path, number: signal.Signals):
     with EmulatorProcess.start(tmp_path / "root") as emulator:

@@ -221,6 +221,12 @@ def test_deleted_task_is_gone(batch: Batch, job_id: str):
     assert code_of(caught.value) == "TaskNotFound"
 
 
+@pytest.mark.verified(on="azure-powershell TestListAllSubtasks", api_version="2024-02-01.19.0")
+def test_task_that_is_not_multi_instance_has_no_subtasks(batch: Batch, job_id: str):
+    add(batch, job_id)
+    assert batch.call("list_subtasks", job_id, "t") == []
+
+
 @pytest.mark.assumed(source=REFERENCE + "section 4.1: PUT changes only the constraints")
 def test_put_sets_constraints_and_resets_what_it_leaves_out(batch: Batch, job_id: str):
     add(batch, job_id, dependsOn={"taskIds": ["nobody"]}, constraints={"retentionTime": "PT1H"})

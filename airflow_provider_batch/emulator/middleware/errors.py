@@ -12,6 +12,9 @@ from airflow_provider_batch.emulator.clock import Clock
 from airflow_provider_batch.emulator.wire.error_body import render_error
 from airflow_provider_batch.emulator.wire.links import Links
 
+RETRY_AFTER_SECONDS = "1"
+"""How long a client is told to wait after a refusal that time heals."""
+
 log = logging.getLogger(__name__)
 
 
@@ -47,7 +50,9 @@ class ErrorBodies:
             await self._answer(errors.internal_error(), scope)(scope, receive, send)
 
     def _answer(self, error: errors.ServiceError, scope: Scope) -> Response:
-        headers = {"content-type": "application/json;odata=minimalmetadata", **getattr(error, "headers", {})}
+        headers = {"content-type": "application/json;odata=minimalmetadata"}
+        if error.status in (429, 503):
+            headers["retry-after"] = RETRY_AFTER_SECONDS
         if error.status == 304:
             return Response(status_code=304)
         body = render_error(error, Links.of_scope(scope), scope["state"]["request_id"], self._clock.now())

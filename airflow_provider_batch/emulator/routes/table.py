@@ -113,7 +113,7 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("get_task", "GET", _TASK, tasks.get),
     Operation("replace_task", "PUT", _TASK, tasks.replace),
     Operation("delete_task", "DELETE", _TASK, tasks.delete),
-    Operation("list_subtasks", "GET", _TASK + "/subtasksinfo"),
+    Operation("list_subtasks", "GET", _TASK + "/subtasksinfo", tasks.subtasks),
     Operation("terminate_task", "POST", _TASK + "/terminate", tasks.terminate),
     Operation("reactivate_task", "POST", _TASK + "/reactivate", tasks.reactivate),
     Operation("list_task_files", "GET", _TASK + "/files", files.listed),

@@ -40,6 +40,11 @@ def replace(services: Services, call: Call) -> Response:
     return answers.written(200, call.links.task(job_id, task_id), last_modified)
 
 
+def subtasks(services: Services, call: Call) -> Response:
+    """GET /jobs/{jobId}/tasks/{taskId}/subtasksinfo."""
+    return answers.page(services.tasks.subtasks(call.ids["jobId"], call.ids["taskId"], call.links))
+
+
 def terminate(services: Services, call: Call) -> Response:
     """POST /jobs/{jobId}/tasks/{taskId}/terminate."""
     job_id, task_id = call.ids["jobId"], call.ids["taskId"]
