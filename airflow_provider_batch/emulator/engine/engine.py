@@ -127,6 +127,11 @@ class Engine:
         with self._lock:
             yield self._machine.state
 
+    @property
+    def root(self) -> Path:
+        """Root directory of the nodes."""
+        return self._root.path
+
     def now(self) -> datetime:
         """Return the engine's time."""
         return self._clock.now()

@@ -109,7 +109,7 @@ class FileTree:
                 raise errors.operation_invalid_for_current_state()
             else:
                 found.rmdir()
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             raise errors.file_not_found() from None
 
     def _find(self, path: str) -> Path:
