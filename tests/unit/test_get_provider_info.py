@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jsonschema
 import pytest
 
 from airflow_provider_batch.get_provider_info import get_provider_info
@@ -28,7 +27,7 @@ def test_airflow_finds_the_metadata() -> None:
 
 def test_metadata_obeys_airflows_schema() -> None:
     schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
-    jsonschema.validate(get_provider_info(), schema)
+    importlib.import_module("jsonschema").validate(get_provider_info(), schema)
 
 
 def test_reading_the_metadata_imports_neither_airflow_nor_azure() -> None:

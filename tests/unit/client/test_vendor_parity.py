@@ -25,6 +25,9 @@ POOL_BODY = {"id": "p", "vmSize": "standard_d2s_v5", "targetDedicatedNodes": 1}
 JOB_BODY = {"id": "j", "poolInfo": {"poolId": "p"}, "usesTaskDependencies": True}
 TASK_BODY = {"id": "t", "commandLine": "/bin/sh -c 'echo é'", "dependsOn": {"taskIds": ["a"]}}
 
+# The options' class is not public, and the SDK takes a mapping.
+TERMINATE: Any = {"terminateReason": "done"}
+
 Vendor = Callable[[BatchClient], Any]
 
 
@@ -75,9 +78,7 @@ CASES: list[tuple[Request, Vendor]] = [
     ),
     (
         requests.terminate_job("j", "done", ETAG),
-        lambda c: c.begin_terminate_job(
-            "j", {"terminateReason": "done"}, polling_interval=0, **MATCH
-        ).result(),
+        lambda c: c.begin_terminate_job("j", TERMINATE, polling_interval=0, **MATCH).result(),
     ),
     (requests.delete_job("j"), lambda c: c.begin_delete_job("j", polling_interval=0).result()),
     (
@@ -165,7 +166,7 @@ def _ids() -> list[str]:
 
 
 def _script(server: ScriptedServer, request: Request) -> None:
-    body = {"json": {"value": []}, "bytes": b"x", "none": None}[request.answer]
+    body: Any = {"json": {"value": []}, "bytes": b"x", "none": None}[request.answer]
     server.script = [Reply(STATUS.get(request.operation, 200), body, {"Content-Type": "application/json"})]
     server.default = Reply(404, {})  # what a poll of a begin_ method reads: gone
     server.received = []

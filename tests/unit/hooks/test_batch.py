@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import threading
+from importlib import import_module
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
@@ -18,14 +19,11 @@ from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 from tests.scripted_server import Reply, ScriptedServer, error
 from tests.unit.hooks.conftest import KEY, Connect
 
-if AIRFLOW_V_3_0_PLUS:
-    from airflow.sdk._shared.secrets_masker import redact as airflow_redact
-else:
-    from airflow.utils.log.secrets_masker import redact as airflow_redact
+MASKER = "airflow.sdk._shared.secrets_masker" if AIRFLOW_V_3_0_PLUS else "airflow.utils.log.secrets_masker"
 
 
 def _masked_by_airflow(text: str) -> bool:
-    return text not in str(airflow_redact(f"a line with {text} in it"))
+    return text not in import_module(MASKER).redact(f"a line with {text} in it")
 
 
 def test_hook_sends_through_one_session(server: ScriptedServer, connect: Connect) -> None:
