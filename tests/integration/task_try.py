@@ -130,7 +130,7 @@ class TaskTry:
         """The trigger made anew from its serialised arguments, so that lost state shows."""
         _, arguments = trigger.serialize()
         again = AzureBatchTaskTrigger(**arguments)
-        again._task_instance = self.ti
+        again.task_instance = self.ti  # type: ignore[assignment]
         again._log = _logger(self.log)  # type: ignore[assignment]
         return again
 

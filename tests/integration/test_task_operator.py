@@ -485,7 +485,9 @@ def test_restarted_trigger_goes_on_where_the_output_was(
 
     async def watch_and_restart() -> Any:
         first = asyncio.create_task(task_try.fire(trigger, monkeypatch))
-        while not any(key.startswith("batch_output") for key in task_try.ti.xcoms):  # noqa: ASYNC110
+        while not any(key.startswith("batch_output") for key in task_try.ti.xcoms):
+            if first.done():
+                first.result()
             await asyncio.sleep(0.05)
         first.cancel()
         await asyncio.gather(first, return_exceptions=True)
