@@ -1,4 +1,9 @@
-"""Pools: create, get, list, change, resize, delete, and counts of their nodes."""
+"""
+Pools: create, get, list, change, resize, delete, and counts of their nodes.
+
+What describes machines and networks (disks, subnets, user accounts, security and upgrade settings) is kept and
+shown, and changes nothing: there is only this one machine. What a task would miss is refused with 501.
+"""
 
 from __future__ import annotations
 

@@ -184,7 +184,7 @@ def _dependencies(given: Mapping[str, Any]) -> TaskDependencies:
         if not 0 <= entry["start"] <= entry["end"]:
             shown = f"{entry['start']}-{entry['end']}"
             raise errors.invalid_property_value(
-                f"dependsOn.taskIdRanges[{index}]", shown, "The end is before the start"
+                f"dependsOn.taskIdRanges[{index}]", shown, "A start from 0 up to the end is expected"
             )
         ranges.append(TaskIdRange(entry["start"], entry["end"]))
     return TaskDependencies(ids, tuple(ranges))
