@@ -1,8 +1,8 @@
 """
 Pools: create, get, list, change, resize, delete, and counts of their nodes.
 
-What describes machines and networks (disks, subnets, user accounts, security and upgrade settings) is kept and
-shown, and changes nothing: there is only this one machine. What a task would miss is refused with 501.
+What describes machines and networks (disks, subnets, user accounts, security, upgrades) is kept and shown and
+changes nothing: there is only this one machine. What a task would miss is refused with 501.
 """
 
 from __future__ import annotations

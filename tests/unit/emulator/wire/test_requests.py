@@ -153,6 +153,7 @@ def test_pages_together_are_the_list(names, size):
         page = take_page(ordered, lambda name: (name,), query, lambda name: True)
         assert len(page.elements) <= size
         seen += page.elements
+        assert len(seen) <= len(ordered), "a page came twice"
         link = "" if page.last is None else next_link(LINKS, "/pools", query, page.last)
         assert "+" not in link
         text = link.partition("?")[2]
