@@ -31,6 +31,11 @@ class _PortalLink(BaseOperatorLink):
 
     stored_key: ClassVar[str]
 
+    @property
+    def xcom_key(self) -> str:
+        """Where Airflow 3 looks for the address; its own choice would be written only when the task ends."""
+        return self.stored_key
+
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """
         Return the stored address; empty while nothing is submitted, or without a portal to link to.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,7 +13,11 @@ from airflow_provider_batch.client.ports import BatchPort
 from airflow_provider_batch.domain.flow import Effect, Log, Now, Random, Save, Sleep
 from airflow_provider_batch.domain.requests import Request
 
-__all__ = ["WorkerEffects"]
+__all__ = ["Stopped", "WorkerEffects"]
+
+
+class Stopped(BaseException):
+    """The flow is not to go on: the Airflow task was killed. No error, so that no flow takes it for one."""
 
 
 class WorkerEffects:
@@ -21,11 +26,13 @@ class WorkerEffects:
 
     :param port: sends the requests.
     :param log: the Airflow task log.
+    :param stopped: asked before each effect. Airflow 3 goes on with the task after ``on_kill`` returned.
     """
 
-    def __init__(self, port: BatchPort, log: Any) -> None:
+    def __init__(self, port: BatchPort, log: Any, stopped: Callable[[], bool] = lambda: False) -> None:
         self._port = port
         self._log = log
+        self._stopped = stopped
 
     def __call__(self, effect: Effect) -> Any:
         """
@@ -33,7 +40,10 @@ class WorkerEffects:
 
         :param effect: what the flow asks for.
         :return: its result.
+        :raises Stopped: instead of doing it.
         """
+        if self._stopped():
+            raise Stopped
         match effect:
             case Request():
                 return self._port.send(effect)

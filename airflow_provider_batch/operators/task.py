@@ -12,13 +12,14 @@ from airflow.providers.common.compat.sdk import (
     AirflowFailException,
     AirflowSkipException,
     BaseOperator,
+    TaskDeferred,
     conf,
 )
 
 from airflow_provider_batch.domain import submission as submissions
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive
-from airflow_provider_batch.domain.ids import WorkIdentity
+from airflow_provider_batch.domain.ids import WorkIdentity, is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.submission import Submission, TaskPlan
@@ -33,7 +34,7 @@ from airflow_provider_batch.links.portal import (
     account_resource_id,
     portal_urls,
 )
-from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
 from airflow_provider_batch.specs import (
     JobSpec,
     PoolSpec,
@@ -44,6 +45,7 @@ from airflow_provider_batch.specs import (
     pool_to_rest,
     task_to_rest,
 )
+from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
@@ -180,6 +182,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self._become_plain_json()
         self._plan: TaskPlan | None = None
         self._submission: Submission | None = None
+        self._killed = False
 
     # --- what was written ------------------------------------------------------------------------
 
@@ -224,6 +227,9 @@ class AzureBatchTaskOperator(BaseOperator):
             raise SpecError("batch_pool_id", "missing: name a pool, describe one (batch_pool), or name a job")
         elif self.batch_pool is not None and self.batch_pool_id is not None:
             raise SpecError("batch_pool_id", "batch_pool has an id of its own; leave one of them out")
+        for name, value in (("batch_pool_id", self.batch_pool_id), ("batch_job_id", self.batch_job_id)):
+            if value is not None and not decided_later(value) and not is_legal_id(str(value)):
+                raise SpecError(name, f"{value!r} is no id: 1 to 64 letters, digits, hyphens and underscores")
 
     def _job_body(self) -> dict[str, Any]:
         body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
@@ -237,12 +243,15 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _task_body(self) -> dict[str, Any]:
         """Put the task together from the parameters and check it as a whole."""
-        # An SDK object and a TaskSpec without a command line are put together before they are checked.
-        given = (
-            self.batch_task.to_rest()
-            if isinstance(self.batch_task, TaskSpec)
-            else dict(self.batch_task or {})
-        )
+        # What was given may lack an id, or a command line that is a parameter: it is checked as a whole.
+        given = plain(self.batch_task, "batch_task") if self.batch_task is not None else {}
+        if not isinstance(given, dict):
+            raise SpecError(
+                "batch_task",
+                f"must be a TaskSpec, a mapping in REST JSON or an azure.batch.models object, found "
+                f"{type(given).__name__} (a template gives text unless the DAG has "
+                "render_template_as_native_obj)",
+            )
         for name, parameter, value in (
             ("commandLine", "command_line", self.command_line),
             ("environmentSettings", "environment", _environment(self.environment)),
@@ -284,16 +293,33 @@ class AzureBatchTaskOperator(BaseOperator):
         :param context: the template context.
         :return: ids, exit code, node, times; see the class.
         """
-        self._plan = self._make_plan(context)
-        self._submission = self._run(submissions.submit(self._plan))
-        self._publish(context, self._submission)
-        deadline = self._deadline(context)
-        if self.deferrable:
-            self._wait_in_triggerer(context, self._submission, deadline)
-        options = WatchOptions(self.poll_interval, self.max_output_bytes, deadline)
-        outcome = self._run(watch(self._submission, options))
-        self._submission = None
+        try:
+            self._plan = self._make_plan(context)
+            submission, deadline = self._submit(context, self._plan)
+            options = WatchOptions(self.poll_interval, self.max_output_bytes, deadline)
+            outcome = self._run(watch(submission, options))
+            self._submission = None
+        finally:
+            self.hook.close()
         return self._end(Ending.of_outcome(outcome, self._rules))
+
+    def _submit(self, context: Context, plan: TaskPlan) -> tuple[Submission, datetime | None]:
+        """Submit the task and, in deferrable mode, hand it to the triggerer."""
+        try:
+            submission: Submission = self._run(submissions.submit(plan))
+            self._submission = submission
+            self._publish(context, submission)
+            deadline = self._deadline(context)
+            if self.deferrable:
+                self._check_not_killed()
+                self._wait_in_triggerer(context, submission, deadline)
+        except TaskDeferred:
+            raise
+        except BaseException:
+            # Nobody would watch what was submitted.
+            self._withdraw()
+            raise
+        return submission, deadline
 
     def execute_complete(
         self, context: Context, event: Mapping[str, Any] | None = None
@@ -310,6 +336,7 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Terminate exactly the Batch task of this try; tasks of other tries and runs are left alone."""
+        self._killed = True
         if self._plan is None:
             return
         # A hook of its own: the signal may have come in the middle of a request of the other one.
@@ -319,21 +346,37 @@ class AzureBatchTaskOperator(BaseOperator):
         finally:
             hook.close()
 
+    def _withdraw(self) -> None:
+        """End what this try has submitted; the error on whose account it is done stays the reason."""
+        if self._plan is None:
+            return
+        try:
+            drive(_kill(self._plan, self._submission), WorkerEffects(self.hook.get_conn(), self.log))
+        except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
+            self.log.error("What was submitted could not be looked for, and may run on: %s", error)
+
+    def _check_not_killed(self) -> None:
+        if self._killed:
+            raise Stopped
+
     @property
     def _rules(self) -> ExitCodeRules:
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
-        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed))
 
     def _make_plan(self, context: Context) -> TaskPlan:
         self._check_place()
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        task, job = self._task_body(), self._job_body()
+        # Airflow renders a mapped task without asking it.
+        mask_sas([task, job, pool])
         return TaskPlan(
             work=self._identity(context),
-            task=self._task_body(),
+            task=task,
             batch_job_id=self.batch_job_id,
-            job=self._job_body(),
+            job=job,
             batch_pool_id=pool["id"] if pool else self.batch_pool_id,
             pool=pool,
         )
@@ -412,7 +455,7 @@ def _kill(plan: TaskPlan, submission: Submission | None) -> Flow[None]:
     if submission is None:
         submission = yield from submissions.find_submitted(plan)
     if submission is not None:
-        yield from terminate(submission, "the Airflow task was killed")
+        yield from terminate(submission, "the Airflow task ended before it")
 
 
 def _codes(value: int | Collection[int] | None, name: str) -> list[int]:
@@ -426,4 +469,6 @@ def _codes(value: int | Collection[int] | None, name: str) -> list[int]:
 def _environment(environment: Mapping[str, str] | None) -> Any:
     if environment is None or decided_later(environment):
         return environment
+    if not isinstance(environment, Mapping):
+        raise SpecError("environment", f"must map names to values, found {type(environment).__name__}")
     return [{"name": name, "value": value} for name, value in environment.items()]

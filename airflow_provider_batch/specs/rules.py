@@ -297,6 +297,8 @@ def _distinct(field: str) -> Rule:
 def _objects(body: Body, field: str) -> Iterator[Body]:
     """Elements of a list that are known already."""
     elements = body.get(field, ())
+    if decided_later(elements):
+        return iter(())
     return (element for element in elements if isinstance(element, Mapping))
 
 

@@ -15,6 +15,7 @@ from airflow.triggers.base import (
     TriggerEvent,
 )
 
+from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
@@ -33,6 +34,9 @@ __all__ = ["AzureBatchTaskTrigger"]
 #: A task that resumes on a worker at once can meet the executor's late report of the worker that deferred it,
 #: which Airflow 3.3 takes for a crash.
 _BEFORE_A_WORKER = timedelta(seconds=5)
+
+#: seconds between tries to read the Airflow connection
+_CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 _END_EVENTS: Mapping[Verdict, Callable[[], TriggerEvent]] = {
     Verdict.SUCCESS: TaskSuccessEvent,
@@ -115,6 +119,9 @@ class AzureBatchTaskTrigger(BaseTrigger):
             # Raising would cost a worker start for nothing: the reason is here, and goes into the log here.
             self.log.error("%s", error)
             ending = Ending.of_error(error)
+        except Exception as error:
+            self.log.exception("The watch of Batch task %s failed", self._submission().key)
+            ending = Ending.of_error(AzureBatchError(f"{type(error).__name__}: {error}"))
         else:
             rules = ExitCodeRules(tuple(self.skip_on_exit_code), tuple(self.fail_on_exit_code))
             ending = Ending.of_outcome(outcome, rules)
@@ -144,15 +151,32 @@ class AzureBatchTaskTrigger(BaseTrigger):
 
     async def _drive(self, flow: Flow[Any]) -> Any:
         async with AzureBatchAsyncHook(self.azure_batch_conn_id) as hook:
-            effects = TriggerEffects(await hook.get_conn(), self.log, self._save)
+            effects = TriggerEffects(await self._connect(hook), self.log, self._save)
             return await drive_async(flow, effects)
+
+    async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
+        """Open the session; that Airflow does not hand out the connection now says nothing about the task."""
+        for pause in _CONNECTION_PAUSES:
+            try:
+                return await hook.get_conn()
+            except AzureBatchError:
+                raise
+            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
+                self.log.warning("Connection %s cannot be read: %s", self.azure_batch_conn_id, error)
+                await asyncio.sleep(pause)
+        return await hook.get_conn()
 
     async def _event(self, ending: Ending) -> TriggerEvent:
         if self.task_instance is None or ending.verdict.value in self.worker_endings:
             await self._not_too_soon_for_a_worker()
             return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
         if ending.verdict is Verdict.SUCCESS and self.push_result and ending.outcome is not None:
-            await set_xcom(self.task_instance, "return_value", ending.outcome.as_json())
+            try:
+                await set_xcom(self.task_instance, "return_value", ending.outcome.as_json())
+            except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
+                self.log.warning("The result was not written, a worker will do it: %s", error)
+                await self._not_too_soon_for_a_worker()
+                return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
         return _END_EVENTS[ending.verdict]()
 
     async def _not_too_soon_for_a_worker(self) -> None:
@@ -169,7 +193,11 @@ class AzureBatchTaskTrigger(BaseTrigger):
     async def _saved(self) -> Mapping[str, Any] | None:
         if self.task_instance is None:
             return None
-        saved = await get_xcom(self.task_instance, self._state_key)
+        try:
+            saved = await get_xcom(self.task_instance, self._state_key)
+        except Exception as error:  # noqa: BLE001 - without offsets some lines repeat, nothing else
+            self.log.warning("The position in the output was not read: %s", error)
+            return None
         return saved if isinstance(saved, Mapping) else None
 
     async def _save(self, state: dict[str, Any]) -> None:

@@ -393,7 +393,7 @@ class Process:
             case Sleep(seconds):
                 assert seconds >= 0
                 self.sleeps.append(seconds)
-                self._advance(timedelta(seconds=seconds))
+                self.sleep(seconds)
             case Now():
                 return self.batch.now
             case Log(text, level):
@@ -405,8 +405,9 @@ class Process:
                 self.saved.append((self.batch.now, state))
         return None
 
-    def _advance(self, duration: timedelta) -> None:
-        end = self.batch.now + duration
+    def sleep(self, seconds: float) -> None:
+        """Let time pass, and what is scheduled happen."""
+        end = self.batch.now + timedelta(seconds=seconds)
         while self._events and self._events[0][0] <= end:
             time, act = self._events.pop(0)
             self.batch.now = max(self.batch.now, time)
