@@ -88,7 +88,7 @@ class FileTree:
             file.close()
             raise errors.invalid_range()
         stop = size if end is None else min(size, end + 1)
-        return _chunks(file, start, stop)
+        return _Slice(file, start, stop)
 
     def delete(self, path: str, *, recursive: bool = False) -> None:
         """
@@ -147,10 +147,30 @@ class FileTree:
         )
 
 
-def _chunks(file: BinaryIO, start: int, stop: int) -> Iterator[bytes]:
-    with file:
+class _Slice(Iterator[bytes]):
+    """
+    A part of an open file, in chunks.
+
+    No generator: one that is never begun, since the reader has hung up, would leave its file open.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
+        self._file = file
+        self._left = stop - start
         file.seek(start)
-        left = stop - start
-        while left > 0 and (chunk := file.read(min(left, _CHUNK_BYTES))):
-            left -= len(chunk)
-            yield chunk
+
+    def __next__(self) -> bytes:
+        chunk = self._file.read(min(self._left, _CHUNK_BYTES)) if self._left > 0 else b""
+        self._left -= len(chunk)
+        if not chunk:
+            self.close()
+            raise StopIteration
+        return chunk
+
+    def close(self) -> None:
+        """Close the file; nothing comes after that."""
+        self._left = 0
+        self._file.close()
+
+    def __del__(self) -> None:
+        self.close()

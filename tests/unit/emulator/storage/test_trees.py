@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,14 @@ def test_bytes_that_come_later_are_not_part_of_the_answer(tree: FileTree) -> Non
     with (tree.root / "stdout.txt").open("ab") as file:
         file.write(b"later")
     assert b"".join(chunks) == b"0123456789"
+
+
+def test_reader_that_never_reads_leaves_no_file_open(tree: FileTree) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        chunks = tree.read("stdout.txt")
+        del chunks
+    assert caught == []
 
 
 @pytest.mark.parametrize(
