@@ -23,7 +23,7 @@ from cryptography.fernet import Fernet
 
 from demo.airflow_rest import AirflowRest
 from demo.ports import LOOPBACK, free_port
-from demo.processes import Services
+from demo.processes import Service, Services
 from demo.waiting import wait_for
 
 AIRFLOW_VERSION = version("apache-airflow")
@@ -84,6 +84,7 @@ class AirflowServices:
             **{f"AIRFLOW_CONN_{id_.upper()}": json.dumps(one) for id_, one in (connections or {}).items()},
         }
         self.password = ""
+        self._components: dict[str, Service] = {}
         self._rest: AirflowRest | None = None
 
     @property
@@ -100,10 +101,27 @@ class AirflowServices:
         :raises demo.processes.ServiceDied: when one of them ends.
         """
         self._prepare_home()
-        for name, arguments in _COMPONENTS.items():
-            self._services.start(
-                name, [*_AIRFLOW, *arguments], environment=self.environment, folder=self.home
-            )
+        for name in _COMPONENTS:
+            self.start_component(name)
+
+    def start_component(self, name: str) -> None:
+        """
+        Start one of the services.
+
+        :param name: ``api-server`` (2.11: ``webserver``), ``scheduler``, ``dag-processor`` or ``triggerer``.
+        """
+        command = [*_AIRFLOW, *_COMPONENTS[name]]
+        self._components[name] = self._services.start(
+            name, command, environment=self.environment, folder=self.home
+        )
+
+    def crash(self, name: str) -> None:
+        """
+        Kill one of the services so that it can do nothing any more.
+
+        :param name: see :meth:`start_component`.
+        """
+        self._services.crash(self._components.pop(name))
 
     def wait_until_healthy(self) -> None:
         """Return when every component reports that it works."""

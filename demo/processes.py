@@ -109,7 +109,7 @@ class Services:
         """
         self.log_folder.mkdir(parents=True, exist_ok=True)
         log_file = self.log_folder / f"{name}.log"
-        with log_file.open("wb") as log:
+        with log_file.open("ab") as log:
             popen = subprocess.Popen(
                 list(command),
                 env=dict(environment) if environment is not None else None,
@@ -123,6 +123,19 @@ class Services:
         service = Service(name, popen, log_file)
         self._running.append(service)
         return service
+
+    def crash(self, service: Service) -> None:
+        """
+        Kill a service as a crash would: SIGKILL, and nothing else ends in its place.
+
+        :param service: one of these services; another may be started under its name afterwards.
+        """
+        descendants = _descendants(service)
+        _signal_group(service, signal.SIGKILL)
+        service.popen.wait()
+        for child in descendants:
+            _kill(child)
+        self._running.remove(service)
 
     def check(self) -> None:
         """

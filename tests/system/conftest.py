@@ -29,18 +29,23 @@ class Stack:
     files_url: str
     services: Services
     airflow: AirflowServices
+    batch_root: Path
 
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("system")
     with Services(folder / "services") as services, FileServer(DAGS / "word_count") as files:
+        dags = folder / "dags"
+        dags.mkdir()
+        (dags / "examples").symlink_to(DAGS)
+        (dags / "tests").symlink_to(Path(__file__).parent / "dags")
         emulator = EmulatorService(services, folder / "batch")
         emulator.start()
         connection = emulator.connection
         airflow = AirflowServices(
             folder / "airflow",
-            DAGS,
+            dags,
             services,
             cache_folder=PROJECT / ".demo",
             connections={CONNECTION_ID: connection},
@@ -49,5 +54,5 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         airflow.wait_until_healthy()
         credential = AzureNamedKeyCredential(str(connection["login"]), str(connection["password"]))
         with BatchClient(emulator.url, credential) as batch:
-            yield Stack(airflow.rest, batch, files.url, services, airflow)
+            yield Stack(airflow.rest, batch, files.url, services, airflow, folder / "batch")
         airflow.rest.close()
