@@ -68,6 +68,22 @@ def test_file_that_is_not_there_answers_404(batch: Batch, written: str):
             batch.call(operation, written, "t", "absent.txt")
 
 
+@pytest.mark.assumed(source=REFERENCE + "section 1.10: files take only the two date headers")
+def test_file_that_was_not_modified_answers_304(emulator: EmulatorProcess, written: str):
+    path = f"/jobs/{written}/tasks/t/files/stdout.txt"
+    modified = send(emulator, "HEAD", path).headers["last-modified"]
+    answer = send(emulator, "GET", path, headers={"If-Modified-Since": modified})
+    assert (answer.status, answer.body) == (304, b"")
+    assert send(emulator, "GET", path, headers={"If-Unmodified-Since": modified}).status == 200
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 2.7")
+def test_directory_has_facts_and_no_content(batch: Batch, written: str):
+    assert batch.call("get_task_file_properties", written, "t", "wd").is_directory is True
+    with pytest.raises(ResourceNotFoundError):
+        batch.call("download_task_file", written, "t", "wd")
+
+
 @pytest.mark.assumed(source=REFERENCE + "section 7.4")
 def test_files_of_a_task_that_never_ran_are_unavailable(batch: Batch, job_id: str):
     batch.call("create_task", job_id, {"id": "t", "commandLine": "true", "dependsOn": {"taskIds": ["x"]}})

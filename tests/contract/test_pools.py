@@ -154,6 +154,41 @@ def test_patched_pool_takes_new_metadata_and_a_new_etag(batch: Batch):
     assert before.etag != after.etag
 
 
+@pytest.mark.assumed(source=REFERENCE + "section 6.1: most properties change only while the pool is empty")
+def test_what_nodes_depend_on_changes_only_while_there_are_none(batch: Batch):
+    name = new_id("pool")
+    batch.call("create_pool", pool_body(name))
+    batch.call(
+        "update_pool", name, models.BatchPoolUpdateOptions(vm_size="Standard_D4s_v3", task_slots_per_node=9)
+    )
+    pool = batch.call("get_pool", name)
+    assert (pool.vm_size, pool.task_slots_per_node) == ("standard_d4s_v3", 9)
+    wait_for(lambda: batch.call("get_pool", name).allocation_state == "steady")
+    batch.call("begin_resize_pool", name, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    with pytest.raises(ResourceExistsError) as caught:
+        batch.call("update_pool", name, models.BatchPoolUpdateOptions(task_slots_per_node=1))
+    assert code_of(caught.value) == "OperationNotValidOnPool"
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 6.2")
+def test_resize_needs_a_target_and_removal_needs_nodes(sync_batch: Batch, pool_id: str):
+    with pytest.raises(HttpResponseError) as caught:
+        sync_batch.call("begin_resize_pool", pool_id, models.BatchPoolResizeOptions())
+    assert (caught.value.status_code, code_of(caught.value)) == (400, "MissingRequiredProperty")
+    with pytest.raises(HttpResponseError) as caught:
+        sync_batch.call("begin_remove_nodes", pool_id, models.BatchNodeRemoveOptions(node_ids=[]))
+    assert (caught.value.status_code, property_of(caught.value)) == (400, "nodeList")
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 2.1: dataDisks")
+def test_data_disk_has_the_defaults_of_the_service(batch: Batch):
+    name = new_id("pool")
+    machine = {**IMAGE, "dataDisks": [{"lun": 0, "diskSizeGB": 8}]}
+    batch.call("create_pool", pool_body(name, virtualMachineConfiguration=machine))
+    disk = batch.call("get_pool", name).virtual_machine_configuration.data_disks[0]
+    assert (disk.caching, disk.managed_disk.storage_account_type) == ("none", "standard_lrs")
+
+
 @pytest.mark.assumed(source=REFERENCE + "section 1.10")
 def test_stale_etag_is_refused_on_write_and_fresh_one_is_not_modified_on_read(batch: Batch):
     name = new_id("pool")
@@ -208,6 +243,12 @@ def test_stale_etag_is_refused_on_write_and_fresh_one_is_not_modified_on_read(ba
         ({"autoScaleFormula": "x=1"}, "InvalidPropertyValue", "autoScaleFormula"),
         ({"sorcery": True}, "UnsupportedProperty", "sorcery"),
         ({"startTask": {"commandLine": " "}}, "InvalidPropertyValue", "startTask.commandLine"),
+        ({"startTask": {"commandLine": "x" * 32_769}}, "InvalidPropertyValue", "startTask"),
+        (
+            {"startTask": {"commandLine": "x", "environmentSettings": [{"name": ""}]}},
+            "InvalidPropertyValue",
+            "startTask.environmentSettings[0].name",
+        ),
     ],
 )
 def test_pool_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, change, code, named):
@@ -236,6 +277,16 @@ def test_pool_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, chang
         },
         {"virtualMachineConfiguration": {**IMAGE, "containerConfiguration": {"type": "dockerCompatible"}}},
         {"startTask": {"commandLine": "x", "containerSettings": {"imageName": "i"}}},
+        {
+            "virtualMachineConfiguration": {
+                "imageReference": {
+                    "publisher": "microsoftwindowsserver",
+                    "offer": "windowsserver",
+                    "sku": "2022-datacenter",
+                },
+                "nodeAgentSKUId": "batch.node.windows amd64",
+            }
+        },
     ],
 )
 def test_property_that_is_not_implemented_answers_501_and_creates_nothing(sync_batch: Batch, change):

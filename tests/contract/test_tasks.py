@@ -146,6 +146,29 @@ def test_dependent_stays_active_when_its_parent_fails_unless_the_exit_satisfies(
     assert batch.call("get_task", job_id, "after-bad").state == "active"
 
 
+@pytest.mark.assumed(source=REFERENCE + "section 4.4")
+def test_range_of_exit_codes_and_the_default_satisfy_dependents(batch: Batch, job_id: str):
+    satisfy = {"exitOptions": {"dependencyAction": "satisfy"}}
+    ranged = {"exitCodeRanges": [{"start": 3, "end": 5, **satisfy}]}
+    otherwise = {"default": {"dependencyAction": "satisfy"}}
+    add(batch, job_id, "in", "/bin/sh -c 'exit 4'", exitConditions=ranged)
+    add(batch, job_id, "out", "/bin/sh -c 'exit 6'", exitConditions=ranged)
+    add(batch, job_id, "default", "/bin/sh -c 'exit 6'", exitConditions=otherwise)
+    for parent in ("in", "out", "default"):
+        add(batch, job_id, f"after-{parent}", dependsOn={"taskIds": [parent]})
+    completed(batch, job_id, "out")
+    completed(batch, job_id, "after-in")
+    completed(batch, job_id, "after-default")
+    assert batch.call("get_task", job_id, "after-out").state == "active"
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 2.4")
+def test_named_user_is_echoed_as_it_is(batch: Batch, job_id: str):
+    add(batch, job_id, dependsOn={"taskIds": ["nobody"]}, userIdentity={"username": "me"})
+    identity = batch.call("get_task", job_id, "t").user_identity
+    assert (identity.username, identity.auto_user) == ("me", None)
+
+
 @pytest.mark.assumed(
     source="sdk-python issues 27859 and 42399: UnsupportedProperty, against the documentation"
 )
@@ -345,6 +368,35 @@ def test_task_list_is_filtered_by_state_time_and_exit_code(batch: Batch, job_id:
             "dependsOn.taskIdRanges[0]",
         ),
         (
+            {"exitConditions": {"exitCodeRanges": [{"start": 2, "end": 1, "exitOptions": {}}]}},
+            "InvalidPropertyValue",
+            "exitConditions.exitCodeRanges[0]",
+        ),
+        (
+            {"userIdentity": {"username": "me", "autoUser": {"scope": "task"}}},
+            "InvalidPropertyValue",
+            "userIdentity",
+        ),
+        (
+            {
+                "resourceFiles": [
+                    {"httpUrl": "http://x/y", "storageContainerUrl": "http://x", "filePath": "p"}
+                ]
+            },
+            "InvalidPropertyValue",
+            "resourceFiles[0]",
+        ),
+        (
+            {"resourceFiles": [{"httpUrl": "http://x/y", "filePath": "p", "blobPrefix": "b"}]},
+            "InvalidPropertyValue",
+            "resourceFiles[0].blobPrefix",
+        ),
+        (
+            {"resourceFiles": [{"httpUrl": "http://x/y", "filePath": "p", "fileMode": "rwx"}]},
+            "InvalidPropertyValue",
+            "resourceFiles[0].fileMode",
+        ),
+        (
             {"exitConditions": {"default": {"jobAction": "terminate"}}},
             "InvalidPropertyValue",
             "exitConditions.default.jobAction",
@@ -389,6 +441,11 @@ def test_list_of_parents_has_a_limit(sync_batch: Batch, job_id: str):
         {"applicationPackageReferences": [{"applicationId": "a"}]},
         {"resourceFiles": [{"storageContainerUrl": "https://x/y"}]},
         {"resourceFiles": [{"autoStorageContainerName": "c"}]},
+        {
+            "resourceFiles": [
+                {"httpUrl": "http://x/y", "filePath": "p", "identityReference": {"resourceId": "i"}}
+            ]
+        },
         {
             "outputFiles": [
                 {

@@ -9,7 +9,6 @@ normalised, nulls dropped.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -20,7 +19,6 @@ from airflow_provider_batch.emulator.wire.durations import normalise_duration
 from airflow_provider_batch.emulator.wire.times import parse_time
 
 _INT32 = range(-(2**31), 2**31)
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*={0,2}")
 
 Json = dict[str, Any]
 
@@ -112,12 +110,6 @@ def _integer(value: Any, path: str) -> int:
     return value
 
 
-def _number(value: Any, path: str) -> float:
-    if type(value) not in (int, float):
-        raise errors.invalid_property_value(path, _shown(value), "A number is expected")
-    return float(value)
-
-
 def _duration(value: Any, path: str) -> str:
     try:
         return normalise_duration(value)
@@ -133,20 +125,12 @@ def _time(value: Any, path: str) -> str:
     return str(value)
 
 
-def _base64(value: Any, path: str) -> str:
-    if not isinstance(value, str) or not _BASE64.fullmatch(value):
-        raise errors.invalid_property_value(path, _shown(value), "Base64 text is expected")
-    return value
-
-
 _SCALARS: dict[str, Callable[[Any, str], Any]] = {
     "string": _typed(str, "A string is expected"),
     "boolean": _typed(bool, "A boolean is expected"),
     "integer": _integer,
-    "number": _number,
     "duration": _duration,
     "datetime": _time,
-    "bytes": _base64,
 }
 
 

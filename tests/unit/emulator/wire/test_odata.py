@@ -76,6 +76,14 @@ def test_bad_filter_names_its_reason(text, reason):
     assert reason in values["Reason"]
 
 
+def test_boolean_and_plain_properties_of_pools_are_compared():
+    pool = {"id": "p", "enableAutoScale": False, "vmSize": "standard_d2s_v3", "executionInfo": "odd"}
+    assert odata.parse_filter("enableAutoScale eq false", odata.POOLS).matches(pool)
+    assert not odata.parse_filter("enableAutoScale eq true", odata.POOLS).matches(pool)
+    assert odata.parse_filter("vmSize eq 'STANDARD_D2S_V3'", odata.POOLS).matches(pool)
+    assert odata.value_at(pool, "executionInfo/exitCode") is None
+
+
 _PIECES = st.sampled_from(
     [
         *("state", "id", "executionInfo/exitCode", "stateTransitionTime", "startswith", "bogus", "not"),

@@ -79,6 +79,42 @@ def test_bad_body_names_the_property(body, code, name):
     assert refusal("create_task", body) == (code, name)
 
 
+SCHEDULE = {"id": "s", "schedule": {}, "jobSpecification": {"poolInfo": {"poolId": "p"}}}
+MACHINE = {"imageReference": {}, "nodeAgentSKUId": "x"}
+EXTENSION = {"name": "n", "publisher": "p", "type": "t"}
+
+
+def test_times_maps_and_lists_of_words_are_read():
+    schedule = {**SCHEDULE, "schedule": {"doNotRunUntil": "2030-01-01T00:00:00Z", "startWindow": "PT60S"}}
+    assert (
+        parse_body("create_job_schedule", json.dumps(schedule).encode())["schedule"]["startWindow"] == "PT1M"
+    )
+    extensions = [{**EXTENSION, "settings": {"a": "b"}, "provisionAfterExtensions": ["o"]}]
+    pool = {"id": "p", "vmSize": "s", "virtualMachineConfiguration": {**MACHINE, "extensions": extensions}}
+    assert parse_body("create_pool", json.dumps(pool).encode()) == pool
+
+
+@pytest.mark.parametrize(
+    ("operation", "body", "name"),
+    [
+        (
+            "create_job_schedule",
+            {**SCHEDULE, "schedule": {"doNotRunUntil": "soon"}},
+            "schedule.doNotRunUntil",
+        ),
+        ("create_job_schedule", {**SCHEDULE, "schedule": {"startWindow": 5}}, "schedule.startWindow"),
+        ("create_job_schedule", {**SCHEDULE, "jobSpecification": "x" * 300}, "jobSpecification"),
+        (
+            "update_pool",
+            {"virtualMachineConfiguration": {**MACHINE, "extensions": [{**EXTENSION, "settings": []}]}},
+            "virtualMachineConfiguration.extensions[0].settings",
+        ),
+    ],
+)
+def test_value_of_the_wrong_kind_is_named(operation, body, name):
+    assert refusal(operation, body) == ("InvalidPropertyValue", name)
+
+
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"\xff", b'{"id": NaN}', b"[" * 100_000])
 def test_body_that_is_no_json_object_is_refused(body):
     assert refusal("create_task", body) == ("InvalidRequestBody", None)
