@@ -98,6 +98,7 @@ def _serve(options: argparse.Namespace) -> int:
         # Imported late: --help and refusals need neither the web server nor the engine.
         try:
             from airflow_provider_batch.emulator.app import Settings, serve
+            from airflow_provider_batch.emulator.engine.root import RootInUseError
         except ModuleNotFoundError as error:
             if error.name not in ("starlette", "uvicorn"):
                 raise
@@ -113,7 +114,10 @@ def _serve(options: argparse.Namespace) -> int:
             url=_url(listener),
             log_level=options.log_level,
         )
-        serve(settings, listener, lambda: _announce(settings.url))
+        try:
+            serve(settings, listener, lambda: _announce(settings.url))
+        except RootInUseError as error:
+            raise StartError(f"--root: {error}. Name another one.") from None
     return 0
 
 

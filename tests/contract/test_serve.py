@@ -97,6 +97,12 @@ def test_folder_that_holds_something_else_is_neither_used_nor_changed(tmp_path: 
     assert folder.stat().st_mode & 0o777 == 0o755
 
 
+def test_folder_of_another_emulator_is_refused(tmp_path: Path):
+    with EmulatorProcess.start(tmp_path / "root"):
+        text = refused("--port", "0", "--root", str(tmp_path / "root"))
+    assert "another emulator uses the directory" in text
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_signal_ends_the_emulator_and_every_process_of_its_tasks(tmp_path: Path, number: signal.Signals):
     with EmulatorProcess.start(tmp_path / "root") as emulator:
