@@ -1,0 +1,97 @@
+"""Which ends a trigger cannot do itself, by what Airflow would leave out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.triggers import worker_endings
+from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
+
+ALL = {verdict.value for verdict in Verdict}
+
+
+class Operator:
+    """The parts of an operator that decide; as Airflow's own, it overrides nothing."""
+
+    outlets: tuple[Any, ...] = ()
+    on_success_callback: Any = None
+    on_skipped_callback: Any = None
+    multiple_outputs = False
+    mapped: tuple[Any, ...] = ()
+
+    def iter_mapped_dependants(self) -> Any:
+        return iter(self.mapped)
+
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        """Airflow's own."""
+
+
+Operator.__module__ = "airflow.models"
+
+
+class Overriding(Operator):
+    def post_execute(self, context: Any, result: Any = None) -> None:
+        """The user's own."""
+
+
+def ask(
+    monkeypatch: pytest.MonkeyPatch, operator: Any, version: str = "3.3", tries: tuple[int, int] = (1, 0)
+) -> set[str]:
+    monkeypatch.setattr(worker_endings, "AIRFLOW_V_3_0_PLUS", version >= "3.0")
+    monkeypatch.setattr(worker_endings, "AIRFLOW_V_3_3_PLUS", version >= "3.3")
+    return set(endings_for_a_worker(operator, SimpleNamespace(try_number=tries[0], max_tries=tries[1])))
+
+
+def operator(cls: type[Operator] = Operator, **attributes: Any) -> Operator:
+    found = cls()
+    vars(found).update(attributes)
+    return found
+
+
+def test_a_plain_task_ends_in_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(monkeypatch, operator()) == set()
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        operator(outlets=("asset",)),
+        operator(on_success_callback=print),
+        operator(multiple_outputs=True),
+        operator(mapped=("task",)),
+        operator(_post_execute_hook=print),
+        operator(Overriding),
+    ],
+    ids=["outlets", "success callback", "multiple outputs", "mapped dependant", "post hook", "post_execute"],
+)
+def test_a_success_that_a_trigger_would_cut_short_ends_on_a_worker(
+    monkeypatch: pytest.MonkeyPatch, found: Operator
+) -> None:
+    assert ask(monkeypatch, found) == {"success"}
+
+
+def test_a_skip_callback_needs_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(monkeypatch, operator(on_skipped_callback=print)) == {"skipped"}
+
+
+@pytest.mark.parametrize(
+    ("tries", "wanted"), [((1, 0), set()), ((1, 2), {"failed_for_good"}), ((3, 2), set())]
+)
+def test_only_a_worker_can_give_up_retries(
+    monkeypatch: pytest.MonkeyPatch, tries: tuple[int, int], wanted: set[str]
+) -> None:
+    assert ask(monkeypatch, operator(), tries=tries) == wanted
+
+
+def test_below_3_3_a_failure_that_a_trigger_reports_would_lose_its_retries(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert ask(monkeypatch, operator(), "3.1") == {"failed", "failed_for_good"}
+
+
+def test_in_airflow_2_all_ends_are_on_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(monkeypatch, operator(), "2.11") == ALL
