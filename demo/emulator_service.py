@@ -71,11 +71,6 @@ class EmulatorService:
         }
 
 
-def _path_with_this_python() -> str:
-    """Let ``python3`` in the tasks' command lines be the Python that runs the demo."""
-    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-
-
 def _listening(service: Service) -> re.Match[str] | None:
     service.check()
     return _LISTENING.search(service.log_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,6 @@ import pytest
 from azure.batch.models import BatchTask
 
 from demo.airflow_rest import TaskInstance
-from demo.airflow_services import MAJOR
 from demo.waiting import wait_for
 from tests.system.conftest import Stack
 
@@ -117,7 +117,8 @@ def test_failed_task_that_is_retried_runs_again(live: Callable[[str], Life]) -> 
     life = live("fails_once")
     task = life.finished()
     assert (task.state, task.try_number) == ("success", 2)
-    assert [t.execution_info.exit_code for t in life.batch_tasks()] == [3, 0]
+    codes = [task.execution_info.exit_code for task in life.batch_tasks() if task.execution_info]
+    assert codes == [3, 0]
     assert "second run" in life.log()
 
 
@@ -129,7 +130,7 @@ def test_task_marked_failed_ends_exactly_its_batch_task(live: Callable[[str], Li
     life.wait(lambda: "is running on node" in life.log(), "the watch to begin")
     life.stack.rest.set_state(life.dag_id, life.run_id, life.task, "failed")
     life.wait(lambda: life.batch_tasks()[-1].state == "completed", "its Batch task to be terminated")
-    assert life.batch_tasks()[-1].execution_info.failure_info.code == "TaskEnded"
+    assert failure_code(life.batch_tasks()[-1]) == "TaskEnded"
     assert life.task.state == "failed"
 
 
@@ -147,7 +148,7 @@ def test_execution_timeout_terminates_the_batch_task(live: Callable[[str], Life]
     life = live("times_out")
     assert life.finished().state == "failed"
     assert "time ran out" in life.log()
-    assert life.batch_tasks()[-1].execution_info.failure_info.code == "TaskEnded"
+    assert failure_code(life.batch_tasks()[-1]) == "TaskEnded"
 
 
 def test_task_survives_a_triggerer_that_is_killed(live: Callable[[str], Life]) -> None:
@@ -174,16 +175,18 @@ def test_retry_reattaches_to_the_task_of_a_worker_that_was_killed(live: Callable
     assert life.shared_file("runs").read_text() == "run\n"
 
 
-def worker_of(life: Life) -> int:
-    """The process that runs the task's code, by what Airflow writes on its command line or into the database."""
-    import sqlite3
+def failure_code(task: BatchTask) -> str | None:
+    info = task.execution_info and task.execution_info.failure_info
+    return info.code if info else None
 
+
+def worker_of(life: Life) -> int:
+    """The process that runs the task's code, as Airflow wrote it into its database."""
     database = life.stack.airflow.home / "airflow.db"
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         (pid,) = connection.execute(
             "select pid from task_instance where dag_id = ? and run_id = ?", (life.dag_id, life.run_id)
         ).fetchone()
     connection.close()
-    # Airflow 3 records the task's own process; 2.11 records its supervisor's child likewise.
-    assert psutil.pid_exists(pid), (pid, MAJOR)
+    assert psutil.pid_exists(pid)
     return int(pid)

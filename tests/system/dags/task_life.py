@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs import PoolSpec, VmImage
@@ -22,6 +23,7 @@ POOL = PoolSpec(
 FIRST_RUN_FAILS = """/bin/bash -c '
 marker=$AZ_BATCH_NODE_SHARED_DIR/$AIRFLOW_CTX_DAG_RUN_ID
 if [ -e $marker ]; then echo second run; else touch $marker; echo first run; exit 3; fi'"""
+NOTE_RUN = "/bin/bash -c 'echo run >> $AZ_BATCH_NODE_SHARED_DIR/runs-$AIRFLOW_CTX_DAG_ID'"
 UNTIL_TOLD = """/bin/bash -c '
 echo run >> $AZ_BATCH_NODE_SHARED_DIR/runs-$AIRFLOW_CTX_DAG_ID; echo begun
 while [ ! -e $AZ_BATCH_NODE_SHARED_DIR/go-$AIRFLOW_CTX_DAG_ID ]; do sleep 0.1; done; echo ended'"""
@@ -32,7 +34,7 @@ def note_success(context: object) -> None:
     print("success callback ran")
 
 
-LIVES = {
+LIVES: dict[str, dict[str, Any]] = {
     "succeeds_with_callback": {"command_line": "echo fine", "on_success_callback": note_success},
     "fails": {"command_line": "/bin/bash -c 'echo no input >&2; exit 3'"},
     "skips": {"command_line": "/bin/bash -c 'exit 99'", "skip_on_exit_code": 99},
@@ -43,9 +45,7 @@ LIVES = {
     },
     "killed": {"command_line": "sleep 300"},
     "killed_on_worker": {"command_line": "sleep 300", "deferrable": False},
-    "cleared": {
-        "command_line": "/bin/bash -c 'echo run >> $AZ_BATCH_NODE_SHARED_DIR/runs-$AIRFLOW_CTX_DAG_ID'"
-    },
+    "cleared": {"command_line": NOTE_RUN},
     "times_out": {"command_line": "sleep 300", "execution_timeout": timedelta(seconds=12)},
     "survives_triggerer": {"command_line": UNTIL_TOLD},
     "survives_worker": {"command_line": UNTIL_TOLD, "deferrable": False, "retries": 1},
