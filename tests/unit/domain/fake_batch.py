@@ -299,7 +299,8 @@ class FakeBatch:
         _check_condition(request, task)
         if task["state"] == "completed":
             raise service_error("TaskCompleted", request.operation)
-        task.update(json.loads(json.dumps(request.json)), eTag=self._etag())
+        # A PUT replaces the constraints as a whole: what it leaves out goes back to its default.
+        task.update(constraints=dict(request.json.get("constraints") or {}), eTag=self._etag())
         return Answer(headers={"etag": task["eTag"]})
 
     def _terminate_task(self, request: Request, job_id: str, task_id: str) -> Answer:

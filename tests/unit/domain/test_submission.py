@@ -193,9 +193,11 @@ TestTries = Tries.TestCase
 # --- what is found decides ----------------------------------------------------------------------------
 
 
-def test_a_new_job_of_its_own_ends_with_its_task() -> None:
+def test_a_new_job_of_its_own_ends_with_its_task_and_not_before_it_is_there() -> None:
     batch = account()
     submission = go(batch, own())
+    created = next(r for r in batch.requests if r.operation == "create_job")
+    assert created.json["onAllTasksComplete"] == "noaction"
     job = batch.jobs[submission.key.batch_job_id]
     assert job["onAllTasksComplete"] == "terminatejob"
     assert job["constraints"] == {"maxWallClockTime": "P30D"}
@@ -259,6 +261,7 @@ def test_a_failed_task_in_a_given_job_is_reactivated_and_its_old_end_does_not_co
     assert submission.stale_end == end
     assert submission.etag == batch.task(first.key)["eTag"]
     assert batch.task(first.key)["state"] == "active"
+    assert next(r for r in batch.requests if r.operation == "reactivate_task").headers["If-Match"]
 
 
 def test_a_failed_task_whose_definition_changed_gets_a_new_attempt() -> None:

@@ -48,7 +48,7 @@ def in_a_triggerer(effect: Effect) -> Any:
     async def save(state: dict[str, Any]) -> None:
         """Kept nowhere."""
 
-    return asyncio.run(TriggerEffects(AsyncPort(), LOGGER, save)(effect))  # type: ignore[arg-type]
+    return asyncio.run(TriggerEffects(AsyncPort(), LOGGER, save)(effect))
 
 
 BOTH = pytest.mark.parametrize("perform", [on_a_worker, in_a_triggerer])
