@@ -65,10 +65,11 @@ def summary(outcome: TaskOutcome) -> str:
     :param outcome: how it ended.
     """
     exit_code = "no exit code" if outcome.exit_code is None else f"exit code {outcome.exit_code}"
-    where = f" on node {outcome.node_id}" if outcome.node_id else ""
-    text = f"Batch task {outcome.key} ended with {outcome.result}, {exit_code}{where}"
+    text = f"Batch task {outcome.key} ended with {outcome.result}, {exit_code}"
     if (seconds := _seconds(outcome)) is not None:
         text += f", after {seconds:.1f} s"
+    # Last, as the name of a node is long.
+    text += f", on node {outcome.node_id}" if outcome.node_id else ""
     if outcome.failure and outcome.failure.code not in ("", "FailureExitCode"):
         text += f" ({outcome.failure.code}: {outcome.failure.message})"
     return redact(text)

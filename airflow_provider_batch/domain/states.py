@@ -11,7 +11,7 @@ from typing import Any, Final
 
 TASK_COMPLETED: Final = "completed"
 TASK_WAITING: Final = frozenset({"active", "preparing"})
-TASK_RUNNING: Final = frozenset({"running"})
+TASK_RUNNING: Final = "running"
 
 #: a job that takes tasks and runs them now or later
 JOB_OPEN: Final = frozenset({"active", "disabling", "disabled", "enabling"})

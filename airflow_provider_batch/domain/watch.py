@@ -17,7 +17,13 @@ from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Save, Sle
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
 from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
 from airflow_provider_batch.domain.requests import Answer, TaskKey
-from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, TASK_WAITING, lower
+from airflow_provider_batch.domain.states import (
+    JOB_CLOSED,
+    TASK_COMPLETED,
+    TASK_RUNNING,
+    TASK_WAITING,
+    lower,
+)
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
@@ -189,7 +195,8 @@ class _Watch:
         self.last_text = None
         self.hopeless_looks = 0
         node = (task.get("nodeInfo") or {}).get("nodeId")
-        yield Log(f"Batch task {self.key} is {state}" + (f" on node {node}." if node else "."))
+        where = f" on node {node}" if node and state == TASK_RUNNING else ""
+        yield Log(f"Batch task {self.key} is {state}{where}.")
 
     def _look(self, now: datetime) -> Flow[None]:
         """Say why the task waits; give up when its job or its pool can never run it."""

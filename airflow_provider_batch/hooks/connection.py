@@ -28,7 +28,7 @@ from airflow_provider_batch.client.account import (
 )
 from airflow_provider_batch.domain.redaction import secrets_in
 from airflow_provider_batch.exceptions import ConnectionFieldError
-from airflow_provider_batch.hooks.form import AUTH_METHODS, CONNECTION_TYPE
+from airflow_provider_batch.hooks.form import AUTH_METHODS, AUTOMATIC, CONNECTION_TYPE
 
 __all__ = ["AirflowConnection", "BatchConnection", "Extras", "read_connection"]
 
@@ -240,9 +240,10 @@ class _Reader:
 
     def _auth_method(self) -> str:
         given = self._extras.auth_method
-        if given is not None:
+        if given is not None and given != AUTOMATIC:
             if given not in AUTH_METHODS:
-                self._refuse("auth_method", f"it is {given!r}", f"choose one of {', '.join(AUTH_METHODS)}")
+                choices = ", ".join((AUTOMATIC, *AUTH_METHODS))
+                self._refuse("auth_method", f"it is {given!r}", f"choose one of {choices}")
             return given
         if self._connection.conn_type == OFFICIAL_CONNECTION_TYPE:
             return SharedKey.kind if self._login and self._password else DefaultChain.kind

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["AUTH_METHODS", "CONNECTION_TYPE", "CONN_FIELDS", "UI_FIELD_BEHAVIOUR"]
+__all__ = ["AUTH_METHODS", "AUTOMATIC", "CONNECTION_TYPE", "CONN_FIELDS", "UI_FIELD_BEHAVIOUR"]
 
 CONNECTION_TYPE = "azure_batch_account"
 
+#: the choice that goes by what is filled in; an empty field means the same
+AUTOMATIC = "automatic"
 AUTH_METHODS = (
     "shared_key",
     "client_secret",
@@ -40,8 +42,8 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     },
     "auth_method": _field(
         "Authentication",
-        "How to sign in. Empty: by what is filled in, and Azure's default chain when nothing is.",
-        enum=[*AUTH_METHODS, None],
+        "How to sign in. Automatic: by what is filled in, and Azure's default chain when nothing is.",
+        enum=[AUTOMATIC, *AUTH_METHODS],
     ),
     "tenant_id": _field("Tenant ID", "For client_secret, client_certificate and workload_identity."),
     "client_id": _field("Client ID", "For client_secret, client_certificate and workload_identity."),

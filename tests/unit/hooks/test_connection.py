@@ -67,6 +67,7 @@ def test_name_and_key_are_a_shared_key() -> None:
             {"tenant_id": "t", "client_id": "c", "certificate_data": PEM},
             ClientCertificate("t", "c", None, PEM),
         ),
+        ({"auth_method": "automatic"}, DefaultChain()),
         ({"auth_method": "managed_identity"}, ManagedIdentity()),
         (
             {"auth_method": "managed_identity", "managed_identity_client_id": "m"},
@@ -113,7 +114,12 @@ def test_chosen_method_decides_when_fields_of_others_are_filled_in(method: str) 
         ("acct", None, {"auth_method": "shared_key"}, "password: it is empty"),
         ("acct", "not base64!", {}, "password: it is not base64"),
         ("other", KEY, {}, "login: it is 'other', and account_url is that of 'acct'"),
-        (None, None, {"auth_method": "kerberos"}, "auth_method: it is 'kerberos'; choose one of shared_key"),
+        (
+            None,
+            None,
+            {"auth_method": "kerberos"},
+            "auth_method: it is 'kerberos'; choose one of automatic, shared_key",
+        ),
         (None, None, {"client_secret": "s", "client_id": "c"}, "tenant_id: it is empty"),
         (None, None, {"client_secret": "s", "tenant_id": "t"}, "client_id: it is empty"),
         (
