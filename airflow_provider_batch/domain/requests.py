@@ -166,6 +166,11 @@ def create_job(body: Mapping[str, Any]) -> Request:
     return Request("create_job", "POST", "/jobs", json=dict(body), answer="none")
 
 
+def list_jobs(select: Sequence[str] = (), filter_: str | None = None) -> Request:
+    """Jobs of the account."""
+    return Request("list_jobs", "GET", "/jobs", _options(select, filter_))
+
+
 def get_job(batch_job_id: str, select: Sequence[str] = ()) -> Request:
     """Read one job."""
     return Request("get_job", "GET", f"/jobs/{_segment(batch_job_id)}", _options(select))

@@ -28,7 +28,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import ids, polling, requests
-from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, pages
 from airflow_provider_batch.domain.ids import WorkIdentity
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -52,6 +52,8 @@ SUBMISSION_WALL_CLOCK = "PT1H"
 DEFAULT_WALL_CLOCK = "P30D"
 #: generations or attempts that one piece of work may have
 MAX_GENERATIONS = 1000
+#: generations that are looked for when the first one is not there
+LOOK_AHEAD = 10
 #: rounds in which something else changed the task between our look and our act
 MAX_ROUNDS = 10
 #: seconds to wait for a pool or a job of the same id to be gone, and between two looks
@@ -135,6 +137,10 @@ def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
     while generation <= MAX_GENERATIONS and rounds < MAX_ROUNDS:
         key = TaskKey(ids.job_id(plan.work, generation), ids.task_id(plan.work))
         job = yield from _get(requests.get_job(key.batch_job_id))
+        if job is None and generation == 1 and (later := (yield from _newest_generation(plan))) > 1:
+            # Somebody tidied up: what was deleted had ended, and must not be made again beside a later one.
+            generation = later
+            continue
         try:
             if job is None:
                 return (yield from _create_own_job(plan, key, generation))
@@ -154,6 +160,14 @@ def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
         status=409,
         operation="create_job",
     )
+
+
+def _newest_generation(plan: TaskPlan) -> Flow[int]:
+    """Flow: find the newest of the next generations of our job; 0 when there is none."""
+    later = {ids.job_id(plan.work, n): n for n in range(2, 2 + LOOK_AHEAD)}
+    filter_ = " or ".join(f"id eq {requests.odata_string(batch_job_id)}" for batch_job_id in later)
+    jobs = yield from pages(requests.list_jobs(("id",), filter_))
+    return max((later.get(str(job.get("id")), 0) for job in jobs), default=0)
 
 
 def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submission | None]:

@@ -344,6 +344,24 @@ def terminate(submission: Submission, why: str) -> Flow[bool]:
     return terminated
 
 
+def await_end(key: TaskKey, patience: float) -> Flow[bool]:
+    """
+    Flow: wait until a task that was terminated has ended; its node needs a moment for that.
+
+    A try that begins meanwhile would take it for a task that runs, and adopt a task that is dying.
+
+    :param key: the task.
+    :param patience: greatest number of seconds to wait.
+    :return: whether it ended.
+    """
+    started: datetime = yield Now()
+    while not (yield from _has_ended(key)):
+        if ((yield Now()) - started).total_seconds() >= patience:
+            return False
+        yield Sleep(polling.QUICK)
+    return True
+
+
 def _has_ended(key: TaskKey) -> Flow[bool]:
     try:
         answer: Answer = yield requests.get_task(key, ("id", "state"))

@@ -69,6 +69,12 @@ class AzureBatchHook(BaseHook):
                 self._session = import_module(_SESSION_MODULE).BatchSession(self.connection.account)
             return self._session
 
+    def another_session(self) -> AzureBatchHook:
+        """Return a hook with the settings of this one, read already, and a session of its own."""
+        other = type(self)(self.azure_batch_conn_id)
+        other._connection = self.connection
+        return other
+
     def send(self, request: Request) -> Answer:
         """
         Send one request; see :meth:`~airflow_provider_batch.client.ports.BatchPort.send`.

@@ -23,7 +23,7 @@ from airflow_provider_batch.domain.ids import WorkIdentity, is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.submission import Submission, TaskPlan
-from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.domain.watch import WatchOptions, await_end, terminate, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
@@ -56,6 +56,8 @@ __all__ = ["AzureBatchTaskOperator"]
 
 #: stands for an id that is chosen when the task runs
 _LATER = "chosen-at-run-time"
+#: seconds that a kill waits for the end of the Batch task; Airflow gives a killed task a minute
+_KILL_PATIENCE = 20.0
 #: Airflow 2 looks for deferred tasks that timed out every 15 s; ours must be sooner
 _DEADLINE_MARGIN = timedelta(seconds=5)
 
@@ -339,8 +341,9 @@ class AzureBatchTaskOperator(BaseOperator):
         self._killed = True
         if self._plan is None:
             return
-        # A hook of its own: the signal may have come in the middle of a request of the other one.
-        hook = AzureBatchHook(self.azure_batch_conn_id)
+        # The signal may have come in the middle of a request to Batch or to Airflow: so a session of its
+        # own, and nothing that is asked of Airflow.
+        hook = self.hook.another_session()
         try:
             drive(_kill(self._plan, self._submission), WorkerEffects(hook.get_conn(), self.log))
         finally:
@@ -454,8 +457,8 @@ class AzureBatchTaskOperator(BaseOperator):
 def _kill(plan: TaskPlan, submission: Submission | None) -> Flow[None]:
     if submission is None:
         submission = yield from submissions.find_submitted(plan)
-    if submission is not None:
-        yield from terminate(submission, "the Airflow task ended before it")
+    if submission is not None and (yield from terminate(submission, "the Airflow task ended before it")):
+        yield from await_end(submission.key, _KILL_PATIENCE)
 
 
 def _codes(value: int | Collection[int] | None, name: str) -> list[int]:

@@ -51,6 +51,10 @@ CASES: list[tuple[Request, Vendor]] = [
         lambda c: _all(c.list_pool_node_counts(filter="poolId eq 'it''s'")),
     ),
     (
+        requests.list_jobs(("id",), "startswith(id, 'a-b')"),
+        lambda c: _all(c.list_jobs(filter="startswith(id, 'a-b')", select=["id"])),
+    ),
+    (
         requests.list_tasks("j", filter_="startswith(id, 'a&b+c=#%41')"),
         lambda c: _all(c.list_tasks("j", filter="startswith(id, 'a&b+c=#%41')")),
     ),

@@ -9,6 +9,7 @@ or after its effect.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
@@ -242,6 +243,10 @@ class FakeBatch:
             raise service_error("JobExists", request.operation)
         self.jobs[body["id"]] = {**body, "state": "active", "eTag": self._etag()}
         return Answer(headers={"etag": self.jobs[body["id"]]["eTag"]})
+
+    def _list_jobs(self, request: Request) -> Answer:
+        wanted = re.findall(r"id eq '([^']+)'", request.query["$filter"])
+        return Answer(json={"value": [{"id": job_id} for job_id in self.jobs if job_id in wanted]})
 
     def _job(self, request: Request, job_id: str) -> dict[str, Any]:
         if job_id not in self.jobs:

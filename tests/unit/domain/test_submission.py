@@ -49,6 +49,15 @@ def failed_once(plan: TaskPlan, exit_code: int = 1) -> tuple[FakeBatch, Submissi
     return batch, first
 
 
+def test_a_deleted_generation_is_not_made_again_beside_a_later_one() -> None:
+    batch, first = failed_once(own())
+    second = go(batch, own())
+    batch.run(second.key)
+    del batch.jobs[first.key.batch_job_id]
+    assert go(batch, own()).key == second.key
+    assert batch.live_tasks() == [second.key]
+
+
 # --- crashes ----------------------------------------------------------------------------------------
 
 

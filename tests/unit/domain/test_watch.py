@@ -14,7 +14,7 @@ from airflow_provider_batch.domain import polling
 from airflow_provider_batch.domain import watch as watches
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.submission import Submission, TaskPlan, submit
-from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.domain.watch import WatchOptions, await_end, terminate, watch
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchAuthenticationError,
@@ -528,6 +528,17 @@ def test_a_task_that_was_run_again_is_left_alone() -> None:
     Process(scene.batch).drive(submit(given()))
     assert end(scene) is False
     assert scene.state == "active"
+
+
+@pytest.mark.parametrize(("dies_after", "ended"), [(7.0, True), (60.0, False)])
+def test_a_kill_waits_for_the_end_of_a_task_that_dies_slowly_up_to_its_patience(
+    dies_after: float, ended: bool
+) -> None:
+    scene = Scene(given())
+    scene.batch.run(scene.key)
+    scene.process.at(dies_after, lambda: scene.batch.complete(scene.key, 137))
+    assert scene.process.drive(await_end(scene.key, patience=20.0)) is ended
+    assert scene.batch.now - START <= timedelta(seconds=21)
 
 
 def test_a_termination_without_an_answer_is_tried_again() -> None:

@@ -56,6 +56,9 @@ class Worker:
             def connection(self) -> Any:
                 return worker.connection
 
+            def another_session(self) -> Hook:
+                return type(self)("another")
+
             def get_conn(self) -> FakeBatch:
                 worker.hooks_open += not self._opened
                 self._opened = True
