@@ -35,22 +35,16 @@ from airflow_provider_batch.links.portal import (
     portal_urls,
 )
 from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
-from airflow_provider_batch.specs import (
-    JobSpec,
-    PoolSpec,
-    ResourceFile,
-    TaskSpec,
-    decided_later,
-    job_to_rest,
-    pool_to_rest,
-    task_to_rest,
-)
+from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    # For annotations only: every DAG imports this module, few use every specification.
+    from airflow_provider_batch.specs import JobSpec, PoolSpec, ResourceFile, TaskSpec
 
 __all__ = ["AzureBatchTaskOperator"]
 
