@@ -98,6 +98,7 @@ class Services:
         *,
         environment: Mapping[str, str] | None = None,
         folder: Path | None = None,
+        user: str | None = None,
     ) -> Service:
         """
         Start a service.
@@ -106,6 +107,7 @@ class Services:
         :param command: argument list; no shell.
         :param environment: the whole environment; None for this process' own.
         :param folder: working directory.
+        :param user: name of the user that it runs as; None for this process' own.
         """
         self.log_folder.mkdir(parents=True, exist_ok=True)
         log_file = self.log_folder / f"{name}.log"
@@ -114,6 +116,7 @@ class Services:
                 list(command),
                 env=dict(environment) if environment is not None else None,
                 cwd=folder,
+                user=user,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -1,4 +1,4 @@
-"""``docker-compose.yaml``, without a Docker engine: the file, and each command of this project's services."""
+"""``docker-compose.yaml`` as a file; ``tests/system/test_compose_services.py`` starts its services."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from typing import Any
 
 import pytest
 import yaml
+from cryptography.fernet import Fernet
 
 from airflow_provider_batch.client.account import SharedKey
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from demo.airflow_services import MAJOR
-from demo.processes import Services
-from demo.waiting import wait_for
 
 PROJECT = Path(__file__).resolve().parents[2]
 FILE = PROJECT / "docker-compose.yaml"
@@ -36,11 +35,6 @@ def connection() -> None:
 def interpolated(text: str) -> str:
     """Fill variables with their defaults, as compose does where they are not set."""
     return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", text)
-
-
-def own_program(command: list[str]) -> list[str]:
-    """The command with this environment's programs instead of the image's."""
-    return [str(Path(sys.executable).parent / command[0]), *command[1:]]
 
 
 def test_the_file_conforms_to_the_compose_specification() -> None:
@@ -114,56 +108,6 @@ def test_the_connection_leads_to_the_emulator_with_the_key_that_it_has(
     assert f"--account-key={account.credential.account_key}" in emulator
 
 
-def test_the_command_of_the_initialisation_migrates_a_database(tmp_path: Path) -> None:
-    environment = {
-        "PATH": str(Path(sys.executable).parent),
-        "AIRFLOW_HOME": str(tmp_path),
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
-    }
-    migration = subprocess.run(
-        own_program(SERVICES["airflow-init"]["command"]),
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert migration.returncode == 0, migration.stdout + migration.stderr
-    assert (tmp_path / "airflow.db").stat().st_size > 0
-
-
-def test_the_emulator_starts_with_its_command_and_is_healthy(tmp_path: Path) -> None:
-    native = {"--host": "127.0.0.1", "--port": "0", "--root": str(tmp_path / "batch")}
-    command = []
-    for argument in SERVICES["batch-emulator"]["command"]:
-        option, _, _ = argument.partition("=")
-        command.append(f"{option}={native[option]}" if option in native else interpolated(argument))
-
-    with Services(tmp_path / "services") as services:
-        service = services.start("batch-emulator", own_program(command))
-
-        def listening() -> re.Match[str] | None:
-            service.check()
-            return re.search(r"listening on http://127\.0\.0\.1:(\d+)", service.log_text())
-
-        port = wait_for(listening, "the emulator to listen", limit_seconds=60)[1]
-        _, program, *arguments = SERVICES["batch-emulator"]["healthcheck"]["test"]
-        check = [program, *(argument.replace("10010", port) for argument in arguments)]
-        assert subprocess.run(own_program(check), check=False).returncode == 0
-
-
-def test_the_server_of_the_example_files_serves_them(tmp_path: Path) -> None:
-    command = [
-        {"8000": "0", "/srv/word_count": str(PROJECT / "example_dags" / "word_count")}.get(argument, argument)
-        for argument in SERVICES["example-files"]["command"]
-    ]
-    with Services(tmp_path) as services:
-        service = services.start("example-files", [command[0], "-u", *command[1:]])
-
-        def serving() -> re.Match[str] | None:
-            service.check()
-            return re.search(r"http://127\.0\.0\.1:(\d+)/", service.log_text())
-
-        port = wait_for(serving, "the server to listen", limit_seconds=60)[1]
-        _, program, *arguments = SERVICES["example-files"]["healthcheck"]["test"]
-        check = [program, *(argument.replace("8000", port) for argument in arguments)]
-        assert subprocess.run(own_program(check), check=False).returncode == 0
+def test_what_airflow_stores_encrypted_outlives_the_containers() -> None:
+    for service in AIRFLOW.values():
+        Fernet(interpolated(service["environment"]["AIRFLOW__CORE__FERNET_KEY"]))
