@@ -97,19 +97,21 @@ def portal_urls(resource_id: str | None, key: TaskKey, batch_pool_id: str | None
     them. The names of the account's pages are assumed; for one that it does not know, the portal opens the
     account's overview.
 
+    All of them are there, empty where there is no address: for a key that it does not find, Airflow writes
+    an error into the worker's log.
+
     :param resource_id: ARM id of the Batch account; None when the connection does not name its
         subscription and resource group: without it there is no address.
     :param key: the Batch task.
     :param batch_pool_id: the pool, when it is known.
     """
+    urls = dict.fromkeys((link.stored_key for link in LINKS), "")
     if resource_id is None:
-        return {}
+        return urls
     account = f"{_PORTAL}/#resource{quote(resource_id)}"
     job = f"{account}/jobs?jobId={quote(key.batch_job_id)}"
-    urls = {
-        AzureBatchJobLink.stored_key: job,
-        AzureBatchTaskLink.stored_key: f"{job}&taskId={quote(key.batch_task_id)}",
-    }
+    urls[AzureBatchJobLink.stored_key] = job
+    urls[AzureBatchTaskLink.stored_key] = f"{job}&taskId={quote(key.batch_task_id)}"
     if batch_pool_id:
         urls[AzureBatchPoolLink.stored_key] = f"{account}/pools?poolId={quote(batch_pool_id)}"
     return urls

@@ -21,7 +21,7 @@ def test_the_account_is_named_by_its_arm_id() -> None:
 @pytest.mark.parametrize("known", [(None, "rg", "acc"), ("s", "", "acc"), ("s", "rg", None)])
 def test_an_account_that_is_known_in_part_has_no_address(known: Any) -> None:
     assert account_resource_id(*known) is None
-    assert portal_urls(None, KEY, "p1") == {}
+    assert portal_urls(None, KEY, "p1") == {link.stored_key: "" for link in LINKS}
 
 
 def test_job_task_and_pool_have_an_address_each() -> None:
@@ -34,7 +34,7 @@ def test_job_task_and_pool_have_an_address_each() -> None:
 
 
 def test_an_unknown_pool_has_no_address() -> None:
-    assert "azure_batch_pool_url" not in portal_urls(ACCOUNT, KEY, None)
+    assert portal_urls(ACCOUNT, KEY, None)["azure_batch_pool_url"] == ""
 
 
 def test_what_users_write_cannot_change_the_address() -> None:
