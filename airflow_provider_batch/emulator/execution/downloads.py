@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import http.client
 import os
-import shutil
 import tempfile
+import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import IO
 from urllib.parse import urlsplit
 
 from airflow_provider_batch.emulator.model import failures
 from airflow_provider_batch.emulator.model.commands import ResourceFile
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+
+_CHUNK_BYTES = 64 * 1024
 
 
 class PreparationFailed(Exception):
@@ -26,6 +30,62 @@ class PreparationFailed(Exception):
     def __init__(self, failure: FailureInfo) -> None:
         super().__init__(failure.code)
         self.failure = failure
+
+
+class Downloads:
+    """
+    The resource files of one command, fetched in a thread of their own.
+
+    Who ends the command must not wait for a server that is slow or silent: a cancelled download is left to
+    itself, writes nothing more, and ends with its time-out at the latest.
+
+    :param timeout_seconds: of each read.
+    """
+
+    def __init__(
+        self, resources: Sequence[ResourceFile], working_directory: Path, timeout_seconds: float
+    ) -> None:
+        self._resources = resources
+        self._working_directory = working_directory
+        self._timeout_seconds = timeout_seconds
+        self._over = threading.Event()
+        self._cancelled = threading.Event()
+        self._error: Exception | None = None
+
+    def fetch(self) -> bool:
+        """
+        Fetch all files; whether they are there, or else not wanted any more.
+
+        :raises PreparationFailed: a file cannot be had.
+        """
+        if self._resources:
+            threading.Thread(target=self._work, name="batch-downloads", daemon=True).start()
+            self._over.wait()
+        if self._cancelled.is_set():
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def cancel(self) -> None:
+        """Let :meth:`fetch` return now."""
+        self._cancelled.set()
+        self._over.set()
+
+    def _work(self) -> None:
+        try:
+            for resource in self._resources:
+                download(resource, self._working_directory, self._timeout_seconds, self._cancelled.is_set)
+        except _Cancelled:
+            return
+        except Exception as error:  # noqa: BLE001 - raised again by fetch, in the thread that asked for it
+            self._error = error
+        finally:
+            self._over.set()
+
+
+class _Cancelled(Exception):
+    """Nobody wants the file any more."""
 
 
 def _http_only() -> urllib.request.OpenerDirector:
@@ -43,21 +103,24 @@ def _http_only() -> urllib.request.OpenerDirector:
     return opener
 
 
-def download(resource: ResourceFile, working_directory: Path, timeout_seconds: float) -> None:
+def download(
+    resource: ResourceFile, working_directory: Path, timeout_seconds: float, cancelled: Callable[[], bool]
+) -> None:
     """
     Fetch one resource file; it appears whole or not at all.
 
     :param timeout_seconds: of each read.
+    :param cancelled: looked at after each read.
     :raises PreparationFailed: the file cannot be had, or its path leads out of the working directory.
     """
-    if urlsplit(resource.http_url).scheme not in ("http", "https"):
-        raise PreparationFailed(
-            failures.blob_download_failed(resource.file_path, "The address is neither http nor https.")
-        )
     target = _target(resource, working_directory)
     mode = _mode(resource)
     try:
-        _fetch(resource, target, mode, timeout_seconds)
+        if urlsplit(resource.http_url).scheme not in ("http", "https"):
+            raise PreparationFailed(
+                failures.blob_download_failed(resource.file_path, "The address is neither http nor https.")
+            )
+        _fetch(resource, target, mode, timeout_seconds, cancelled)
     except urllib.error.HTTPError as error:
         with error:
             raise PreparationFailed(_refused(resource, error.code)) from None
@@ -69,6 +132,11 @@ def download(resource: ResourceFile, working_directory: Path, timeout_seconds: f
         if isinstance(reason, TimeoutError):
             raise PreparationFailed(failures.blob_download_timed_out(resource.file_path)) from None
         raise PreparationFailed(failures.blob_download_failed(resource.file_path, str(reason))) from None
+    except ValueError:
+        # What Python says of an address that it cannot read quotes it, with the signature.
+        raise PreparationFailed(
+            failures.blob_download_failed(resource.file_path, "The address is malformed.")
+        ) from None
     except OSError as error:
         raise PreparationFailed(
             failures.resource_file_failed(resource.file_path, error.strerror or "unknown")
@@ -101,18 +169,38 @@ def _mode(resource: ResourceFile) -> int:
         ) from None
 
 
-def _fetch(resource: ResourceFile, target: Path, mode: int, timeout_seconds: float) -> None:
+def _fetch(
+    resource: ResourceFile, target: Path, mode: int, timeout_seconds: float, cancelled: Callable[[], bool]
+) -> None:
     with _http_only().open(resource.http_url, timeout=timeout_seconds) as answer:
+        if cancelled():
+            # The directory may be deleted by now; it must not come back.
+            raise _Cancelled
         target.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile(dir=target.parent, prefix=".download-", delete=False) as file:
             part = Path(file.name)
             try:
-                shutil.copyfileobj(answer, file)
+                _copy(answer, file, cancelled)
                 os.fchmod(file.fileno(), mode)
                 part.replace(target)
             except BaseException:
                 part.unlink(missing_ok=True)
                 raise
+
+
+def _copy(answer: http.client.HTTPResponse, file: IO[bytes], cancelled: Callable[[], bool]) -> None:
+    # Counted here: what is left of a body is known to some versions of http.client only.
+    left = answer.length
+    while left is None or left > 0:
+        chunk = answer.read1(_CHUNK_BYTES)
+        if cancelled():
+            raise _Cancelled
+        if not chunk and left is not None:
+            raise http.client.IncompleteRead(b"", left)
+        if not chunk:
+            return
+        file.write(chunk)
+        left = None if left is None else left - len(chunk)
 
 
 def _refused(resource: ResourceFile, status: int) -> FailureInfo:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from airflow_provider_batch.emulator.execution.downloads import PreparationFailed, download
+from airflow_provider_batch.emulator.execution.downloads import Downloads, PreparationFailed
 from airflow_provider_batch.emulator.execution.environment import environment
 from airflow_provider_batch.emulator.execution.guard import Guard
 from airflow_provider_batch.emulator.execution.layout import (
@@ -146,8 +147,9 @@ class LocalExecutor:
             runs = list(self._runs.values())
         for run in runs:
             run.end(0.0)
+        deadline = time.monotonic() + _CLOSE_SECONDS
         for run in runs:
-            run.thread.join(_CLOSE_SECONDS)
+            run.thread.join(max(0.0, deadline - time.monotonic()))
             if run.thread.is_alive():
                 _log.warning("Run %s did not end in time.", run.instruction.run_id)
         self._guard.close()
@@ -199,6 +201,11 @@ class _Run:
         self._lock = threading.Lock()
         self._unwanted = False
         self._group: ProcessGroup | None = None
+        self._downloads = Downloads(
+            instruction.command.resource_files,
+            directory / WORKING_DIRECTORY,
+            settings.download_timeout_seconds,
+        )
         self._trouble: OSError | None = None
 
     def make_directories(self) -> None:
@@ -216,13 +223,9 @@ class _Run:
         """
         if self._trouble is not None:
             raise PreparationFailed(failures.node_failed(self._trouble.strerror or "no directory"))
-        command = self.instruction.command
-        for resource in command.resource_files:
-            if self._unwanted:
-                return False
-            working_directory = self._directory / WORKING_DIRECTORY
-            download(resource, working_directory, self._settings.download_timeout_seconds)
-        words = split(command.command_line)
+        if not self._downloads.fetch():
+            return False
+        words = split(self.instruction.command.command_line)
         with self._lock:
             if self._unwanted:
                 return False
@@ -241,5 +244,6 @@ class _Run:
         with self._lock:
             self._unwanted = True
             group = self._group
+        self._downloads.cancel()
         if group is not None:
             group.end(grace_seconds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -140,14 +141,42 @@ def node(tmp_path: Path, settings: ExecutionSettings) -> Iterator[Node]:
 
 
 class _Blobs(BaseHTTPRequestHandler):
-    """Answers ``/<status>`` with that status, and ``/to-file`` with a redirection to a local file."""
+    """
+    Answers ``/<status>`` with that status, ``/to-file`` with a redirection to a local file, ``/torn`` with
+    less than it promises; ``/silent`` gets no answer, and ``/trickling`` one without an end, until
+    ``enough`` is set.
+    """
 
-    def __init__(self, target: Path, *arguments: object) -> None:
+    def __init__(self, target: Path, enough: threading.Event, *arguments: object) -> None:
         self.target = target
+        self.enough = enough
         super().__init__(*arguments)  # type: ignore[arg-type]
 
     def do_GET(self) -> None:
         name = self.path.strip("/").split("?")[0]
+        if name == "silent":
+            self.enough.wait(WAIT_SECONDS)
+        elif name == "trickling":
+            self._trickle()
+        elif name == "torn":
+            self._answer(200, "100")
+        else:
+            self._answer_as_told(name)
+
+    def _trickle(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        with suppress(ConnectionError):
+            while not self.enough.wait(0.02):
+                self.wfile.write(b"x")
+
+    def _answer(self, status: int, length: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", length)
+        self.end_headers()
+        self.wfile.write(b"blob")
+
+    def _answer_as_told(self, name: str) -> None:
         redirects = name == "to-file"
         self.send_response(302 if redirects else int(name))
         if redirects:
@@ -166,9 +195,11 @@ def blobs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     secret = tmp_path / "secret"
     secret.write_text("secret")
-    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Blobs, secret)) as server:
+    enough = threading.Event()
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Blobs, secret, enough)) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
+        enough.set()
         server.shutdown()
         thread.join()

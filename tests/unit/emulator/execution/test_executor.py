@@ -244,6 +244,9 @@ def test_resource_file_gets_the_mode_that_is_asked_for(node: Node, blobs: str) -
         ("403", "BlobAccessDenied"),
         ("500", "BlobDownloadMiscError"),
         ("to-file", "BlobDownloadMiscError"),
+        ("torn", "BlobDownloadMiscError"),
+        ("not-encoded-é", "BlobDownloadMiscError"),
+        ("not encoded", "BlobDownloadMiscError"),
     ],
 )
 def test_resource_file_that_cannot_be_had_fails_the_task_before_it_starts(
@@ -255,6 +258,23 @@ def test_resource_file_that_cannot_be_had_fails_the_task_before_it_starts(
     assert heard.failure.code == code
     assert "secret-signature" not in repr(heard.failure)
     assert list((node.directory / "wd").iterdir()) == []
+
+
+@pytest.mark.parametrize("host", ["[bad", "host:port", "a" * 100])
+def test_malformed_address_is_a_download_error_that_does_not_quote_it(node: Node, host: str) -> None:
+    address = f"http://{host}/x?sig=secret-signature"
+    heard = node.run("/bin/true", resource_files=(ResourceFile(address, "x"),))
+    assert heard.failure is not None
+    assert heard.failure.code == "BlobDownloadMiscError"
+    assert "secret-signature" not in repr(heard.failure)
+
+
+@pytest.mark.parametrize("name", ["silent", "trickling"])
+def test_end_of_a_run_does_not_wait_for_its_resource_files(node: Node, blobs: str, name: str) -> None:
+    run_id = node.start("/bin/true", resource_files=(ResourceFile(f"{blobs}/{name}", "x"),))
+    heard = node.end(run_id)
+    assert (heard.started, heard.exit_code, heard.failure) == (False, None, None)
+    assert not (node.directory / "wd" / "x").exists()
 
 
 def test_server_that_is_not_there_is_a_download_error(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
