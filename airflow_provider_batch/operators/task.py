@@ -22,9 +22,10 @@ from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.ids import WorkIdentity, is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.submission import Submission, TaskPlan
 from airflow_provider_batch.domain.watch import WatchOptions, await_end, terminate, watch
-from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
+from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
@@ -311,9 +312,10 @@ class AzureBatchTaskOperator(BaseOperator):
                 self._wait_in_triggerer(context, submission, deadline)
         except TaskDeferred:
             raise
-        except BaseException:
+        except BaseException as error:
             # Nobody would watch what was submitted.
-            self._withdraw()
+            if not self._next_try_takes_over(context, error):
+                self._withdraw()
             raise
         return submission, deadline
 
@@ -342,6 +344,13 @@ class AzureBatchTaskOperator(BaseOperator):
             drive(_kill(self._plan, self._submission), WorkerEffects(hook.get_conn(), self.log))
         finally:
             hook.close()
+
+    def _next_try_takes_over(self, context: Context, error: BaseException) -> bool:
+        """Tell whether to leave what runs to the retry: that the service gave no answer does not end it."""
+        task_instance: Any = context["ti"]
+        if not isinstance(error, AzureBatchError) or not is_transient(error):
+            return False
+        return bool(task_instance.try_number <= task_instance.max_tries)
 
     def _withdraw(self) -> None:
         """End what this try has submitted; the error on whose account it is done stays the reason."""

@@ -205,6 +205,20 @@ def test_an_xcom_that_cannot_be_written_leaves_nothing_running(worker: Worker, d
     assert worker.batch.live_tasks() == []
 
 
+@pytest.mark.parametrize(("try_number", "left_to_the_next_try"), [(2, True), (3, False)])
+def test_a_service_that_does_not_answer_a_retry_ends_the_task_only_when_no_try_is_left(
+    worker: Worker, try_number: int, left_to_the_next_try: bool
+) -> None:
+    with pytest.raises(TaskDeferred):
+        operator(deferrable=True).execute(context(TaskInstance(max_tries=2)))
+    key = only_task(worker.batch)
+    worker.batch.run(key)
+    worker.batch.fail("get_job", UNAVAILABLE)
+    with pytest.raises(BatchUnavailableError):
+        operator(deferrable=True).execute(context(TaskInstance(try_number=try_number, max_tries=2)))
+    assert worker.batch.live_tasks() == ([key] if left_to_the_next_try else [])
+
+
 def test_what_belongs_to_somebody_else_is_not_ended_on_an_error(worker: Worker) -> None:
     with pytest.raises(TaskDeferred):
         operator(deferrable=True).execute(context())
