@@ -33,8 +33,8 @@ __all__ = ["AzureBatchTaskTrigger"]
 
 #: Time between a deferral and a resumption on a worker. A task that resumes sooner can meet the executor's
 #: late report of the worker that deferred it, which Airflow 3 takes for a crash and fails the task. The
-#: report waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s, none
-#: of 280 with 15 s.
+#: report waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s,
+#: none of 280 with 15 s.
 _BEFORE_A_WORKER = timedelta(seconds=15 if AIRFLOW_V_3_0_PLUS else 5)
 
 #: seconds between tries to read the Airflow connection
