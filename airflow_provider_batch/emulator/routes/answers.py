@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from datetime import datetime
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.service.files import Download, FileFacts
@@ -61,7 +63,20 @@ def file_facts(facts: FileFacts) -> Response:
 
 def download(found: Download) -> Response:
     """A file or a slice of it: always 200, and no Content-Length, since the file may still grow."""
-    return StreamingResponse(found.chunks, headers=_file_headers(found.facts))
+    return _FileResponse(found)
+
+
+class _FileResponse(StreamingResponse):
+    """Closes its file however it ends, also when the reader hangs up amid it."""
+
+    def __init__(self, found: Download) -> None:
+        super().__init__(found.chunks, headers=_file_headers(found.facts))
+        self._chunks = found.chunks
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file."""
+        with closing(self._chunks):
+            await super().__call__(scope, receive, send)
 
 
 def _file_headers(facts: FileFacts) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +10,7 @@ from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.files import FileInfo
-from airflow_provider_batch.emulator.storage.trees import FileTree
+from airflow_provider_batch.emulator.storage.trees import FileSlice, FileTree
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.listing import Listing
@@ -43,7 +43,7 @@ class Download:
     """A file's facts with the wanted bytes."""
 
     facts: FileFacts
-    chunks: Iterator[bytes]
+    chunks: FileSlice
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,8 @@ class FileSet:
         if facts.is_directory:
             raise errors.file_not_found()
         start, length = slice_of(ocp_range, facts.size_bytes)
-        if length == 0:
-            return Download(facts, iter(()))
-        return Download(facts, self.tree.read(file_path, start, start + length - 1))
+        last = start + length - 1 if length else None
+        return Download(facts, self.tree.read(file_path, start, last))
 
     def delete(self, file_path: str, query: Query) -> None:
         """Delete a file, or a directory when ``recursive=true`` or it is empty."""
