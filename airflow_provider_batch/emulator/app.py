@@ -12,7 +12,6 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.routing import Mount, Route
 from starlette.types import ASGIApp
 
 from airflow_provider_batch.emulator.clock import Clock, SystemClock
@@ -69,8 +68,10 @@ def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
         Middleware(LocalHosts, allowed=settings.allowed_hosts),
         Middleware(BodyLimit),
     ]
-    mounted: list[Route | Mount] = [*control.routes(), Mount("/", app=service)]
-    return Starlette(routes=mounted, middleware=middleware)
+    app = Starlette(routes=control.routes(), middleware=middleware)
+    # Not mounted: a mount's pattern takes no path with a line break, which a file's name may have.
+    app.router.default = service
+    return app
 
 
 class _Server(uvicorn.Server):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 from azure.core.exceptions import HttpResponseError, ResourceExistsError, ResourceNotFoundError
 
-from tests.contract.clients import Batch, code_of, completed, wait_for
+from tests.contract.clients import Batch, SyncBatch, code_of, completed, wait_for
 from tests.contract.raw import send
 from tests.emulator_process import EmulatorProcess
 
@@ -51,6 +53,29 @@ def test_path_with_slash_space_and_umlaut_is_found(batch: Batch, written: str):
     assert (facts.content_length, facts.is_directory) == (5, False)
     assert "ocp" not in facts.url
     assert facts.file_mode.startswith("0o100")
+
+
+@pytest.mark.emulator_only(reason="the names that a Linux file may have; no recording has such ones")
+def test_every_listed_file_is_found_by_its_name(sync_batch: SyncBatch, job_id: str):
+    # The aio client decodes some of these in the address that it has signed, so they reach no service.
+    names = [
+        "line\nbreak",
+        "100%",
+        "a+b&c=d",
+        "#h?",
+        "back\\slash",
+        "..two",
+        "-dash",
+        "qu'o\"te",
+        "semi;colon",
+    ]
+    words = " ".join(shlex.quote(name) for name in names)
+    sync_batch.call("create_task", job_id, {"id": "t", "commandLine": f"/usr/bin/touch -- {words}"})
+    completed(sync_batch, job_id, "t")
+    listed = [file.name for file in sync_batch.call("list_task_files", job_id, "t", recursive=True)]
+    assert sorted(listed) == sorted(["stderr.txt", "stdout.txt", "wd", *(f"wd/{name}" for name in names)])
+    for name in names:
+        assert sync_batch.call("download_task_file", job_id, "t", f"wd/{name}") == b""
 
 
 @pytest.mark.assumed(source=REFERENCE + "section 2.7")

@@ -64,7 +64,7 @@ class FileTree:
             raise errors.file_not_found()
         return info
 
-    def read(self, path: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+    def read(self, path: str, start: int = 0, end: int | None = None) -> FileSlice:
         """
         Open a file and return its bytes in chunks.
 
@@ -88,7 +88,7 @@ class FileTree:
             file.close()
             raise errors.invalid_range()
         stop = size if end is None else min(size, end + 1)
-        return _Slice(file, start, stop)
+        return FileSlice(file, start, stop)
 
     def delete(self, path: str, *, recursive: bool = False) -> None:
         """
@@ -96,11 +96,15 @@ class FileTree:
 
         :param recursive: needed for a directory that is not empty.
         :raises ServiceError: ``FileNotFound``; ``OperationInvalidForCurrentState`` for a directory with files
-            in it.
+            in it, and for what cannot be deleted while a task adds to it or protects it.
         """
         found = self._find(path)
         try:
             mode = found.lstat().st_mode
+        except OSError:
+            # Also a name that no file can have.
+            raise errors.file_not_found() from None
+        try:
             if not stat.S_ISDIR(mode):
                 found.unlink()
             elif recursive:
@@ -111,6 +115,8 @@ class FileTree:
                 found.rmdir()
         except (FileNotFoundError, NotADirectoryError):
             raise errors.file_not_found() from None
+        except OSError:
+            raise errors.operation_invalid_for_current_state() from None
 
     def _find(self, path: str) -> Path:
         """Return the place of a path whose directory is inside; the last part may still be a link."""
@@ -147,7 +153,7 @@ class FileTree:
         )
 
 
-class _Slice(Iterator[bytes]):
+class FileSlice(Iterator[bytes]):
     """
     A part of an open file, in chunks.
 

@@ -137,6 +137,11 @@ def test_deleting_a_link_leaves_its_target(tree: FileTree, tmp_path: Path) -> No
     assert not (tree.root / "link").is_symlink()
 
 
+@pytest.mark.parametrize("path", ["x" * 300, "/".join(["y" * 200] * 30), "stdout.txt/x"])
+def test_deleting_what_no_file_can_be_called_finds_nothing(tree: FileTree, path: str) -> None:
+    assert _code(tree.delete, path) == "FileNotFound"
+
+
 def test_directory_with_files_is_deleted_only_recursively(tree: FileTree) -> None:
     assert _code(tree.delete, "wd") == "OperationInvalidForCurrentState"
     tree.delete("wd", recursive=True)
