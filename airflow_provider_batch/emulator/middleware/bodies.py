@@ -14,7 +14,11 @@ MAX_DRAINED_BYTES = 64 * 1024 * 1024
 
 
 class BodyLimit:
-    """Read the body before the application runs; one that is too large answers ``RequestBodyTooLarge``."""
+    """
+    Read the body before the application runs; one that is too large answers ``RequestBodyTooLarge``.
+
+    A client that hangs up amid its body has asked for nothing: what it meant is not known.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -25,6 +29,8 @@ class BodyLimit:
             await self.app(scope, receive, send)
             return
         body = await _read(receive)
+        if body is None:
+            return
         replayed = False
 
         async def replay() -> Message:
@@ -37,14 +43,15 @@ class BodyLimit:
         await self.app(scope, replay, send)
 
 
-async def _read(receive: Receive) -> bytes:
+async def _read(receive: Receive) -> bytes | None:
+    """Return the whole body; None when the client has gone before its end."""
     chunks: list[bytes] = []
     size = 0
     more = True
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            break
+            return None
         chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size <= MAX_BODY_BYTES:

@@ -124,6 +124,23 @@ def test_body_of_several_chunks_reaches_the_application_whole():
     assert run(BodyLimit(_echo), b"a" * 10, b"b" * 10).json() == {"length": 20, "more": False}
 
 
+def test_request_whose_body_was_torn_off_is_not_served():
+    heard: list[Message] = []
+    left: list[Message] = [
+        {"type": "http.request", "body": b"", "more_body": True},
+        {"type": "http.disconnect"},
+    ]
+
+    async def receive() -> Message:
+        return left.pop(0)
+
+    async def send(message: Message) -> None:
+        heard.append(message)
+
+    asyncio.run(BodyLimit(_echo)({"type": "http"}, receive, send))
+    assert heard == []
+
+
 @pytest.mark.parametrize(("length", "status"), [(MAX_BODY_BYTES, 200), (MAX_BODY_BYTES + 1, 413)])
 def test_body_has_a_limit(length, status):
     half = length // 2
