@@ -165,9 +165,13 @@ def test_what_nodes_depend_on_changes_only_while_there_are_none(batch: Batch):
     assert (pool.vm_size, pool.task_slots_per_node) == ("standard_d4s_v3", 9)
     wait_for(lambda: batch.call("get_pool", name).allocation_state == "steady")
     batch.call("begin_resize_pool", name, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
-    with pytest.raises(ResourceExistsError) as caught:
-        batch.call("update_pool", name, models.BatchPoolUpdateOptions(task_slots_per_node=1))
-    assert code_of(caught.value) == "OperationNotValidOnPool"
+    for patch in (
+        models.BatchPoolUpdateOptions(task_slots_per_node=1),
+        models.BatchPoolUpdateOptions(display_name="other"),
+    ):
+        with pytest.raises(ResourceExistsError) as caught:
+            batch.call("update_pool", name, patch)
+        assert code_of(caught.value) == "OperationNotValidOnPool"
 
 
 @pytest.mark.assumed(source=REFERENCE + "section 6.2")

@@ -46,7 +46,7 @@ _RESIZE_TIMEOUTS = (timedelta(minutes=5), timedelta(hours=168))
 _UNIMPLEMENTED = ("applicationPackageReferences", "mountConfiguration")
 _UNIMPLEMENTED_VM = ("containerConfiguration", "extensions")
 #: what PATCH may change while the pool has nodes
-_CHANGEABLE = frozenset({"displayName", "startTask", "applicationPackageReferences", "metadata"})
+_CHANGEABLE = frozenset({"startTask", "applicationPackageReferences", "metadata"})
 
 
 def _position(pool: Pool) -> tuple[str, ...]:
