@@ -119,6 +119,8 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
             lifespan="off",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            # Any web page may open a WebSocket to here, and no check above would see it.
+            ws="none",
         )
         _Server(config, listening).run(sockets=[listener])
     finally:

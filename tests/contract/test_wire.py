@@ -167,6 +167,19 @@ def test_foreign_host_is_misdirected(emulator: EmulatorProcess, host: str):
         assert answer.status == 421 or not host or host == "[::1"
 
 
+@pytest.mark.emulator_only(reason="any web page may open a WebSocket, which must not pass by the checks")
+def test_request_for_a_websocket_passes_the_same_checks_as_any_other(emulator: EmulatorProcess):
+    upgrade = {
+        "Connection": "Upgrade",
+        "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    assert send(emulator, "GET", "/pools", headers={**upgrade, "Host": "evil.example"}).status == 421
+    unsigned = send(emulator, "GET", "/pools", headers=upgrade, signed=False)
+    check_error(unsigned, 401, "AuthenticationFailed")
+
+
 @pytest.mark.emulator_only(reason="local names are served")
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1234", "127.0.0.1", "[::1]", "[::1]:10010"])
 def test_local_host_is_served_and_links_repeat_it(emulator: EmulatorProcess, host: str):
