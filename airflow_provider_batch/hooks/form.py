@@ -64,7 +64,7 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "subscription_id": _field("Subscription ID", "For links to the portal and the management plane."),
     "resource_group": _field("Resource group", "For links to the portal and the management plane."),
     "storage_account_url": _field(
-        "Storage account URL", "https://<account>.blob.core.windows.net, for output in Blob Storage; not used yet."
+        "Storage account URL", "https://<account>.blob.core.windows.net, for output; not used yet."
     ),
     "storage_container": _field("Storage container", "Container for that output; not used yet."),
     "deployment_id": _field(
