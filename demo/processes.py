@@ -3,7 +3,8 @@ Services as child processes: each in a process group of its own with a log file,
 
 They end when the ``with`` block is left, on whatever way: normally, by an exception, by Ctrl-C, by SIGTERM
 (:func:`exit_on_sigterm`). When this process is killed so hard that it can do nothing any more, the kernel
-sends SIGTERM to the services (``PR_SET_PDEATHSIG``), and they end their own children.
+sends SIGTERM to the services (``PR_SET_PDEATHSIG``), and they end their own children; :mod:`demo.guard` ends
+what does not obey.
 """
 
 from __future__ import annotations
@@ -79,6 +80,7 @@ class Services:
     def __init__(self, log_folder: Path) -> None:
         self.log_folder = log_folder
         self._running: list[Service] = []
+        self._guard: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Services:
         return self
@@ -123,9 +125,23 @@ class Services:
                 start_new_session=True,
                 preexec_fn=_end_with_parent,
             )
+        self._watch_over(popen.pid)
         service = Service(name, popen, log_file)
         self._running.append(service)
         return service
+
+    def _watch_over(self, pid: int) -> None:
+        """Tell the guard of a service; see :mod:`demo.guard`."""
+        if self._guard is None:
+            # A session of its own: Ctrl-C is for this process, which ends the services itself.
+            self._guard = subprocess.Popen(
+                [sys.executable, "-m", "demo.guard"],
+                cwd=Path(__file__).parent.parent,
+                stdin=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        print(pid, file=self._guard.stdin, flush=True)
 
     def crash(self, service: Service) -> None:
         """
@@ -169,6 +185,9 @@ class Services:
         for stray in strays:
             _kill(stray)
         psutil.wait_procs(strays, timeout=GRACE_SECONDS)
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.communicate()
 
 
 def exit_on_sigterm() -> None:

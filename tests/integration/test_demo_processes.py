@@ -64,10 +64,11 @@ def test_a_service_that_ended_is_reported_with_the_end_of_its_log(tmp_path: Path
             services.check()
 
 
-def test_a_service_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("waiting", [WAITING, DEAF], ids=["obeys SIGTERM", "does not obey"])
+def test_a_service_ends_when_its_parent_is_killed(tmp_path: Path, waiting: str) -> None:
     program = (
         "import signal, sys; from pathlib import Path; from demo.processes import Services\n"
-        f"Services(Path({str(tmp_path)!r})).start('service', [sys.executable, '-c', {WAITING!r}])\n"
+        f"Services(Path({str(tmp_path)!r})).start('service', [sys.executable, '-c', {waiting!r}])\n"
         "signal.pause()"
     )
     parent = subprocess.Popen([sys.executable, "-c", program], cwd=PROJECT)
