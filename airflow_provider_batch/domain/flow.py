@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
 from airflow_provider_batch.domain.requests import Answer, Request, next_page
+from airflow_provider_batch.exceptions import BatchNotFoundError
 
 T = TypeVar("T")
 
@@ -67,7 +68,20 @@ class Random:
 Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random
 Flow: TypeAlias = Generator[Effect, Any, T]
 
-__all__ = ["Effect", "Flow", "Log", "Now", "Random", "Save", "Sleep", "drive", "drive_async", "pages", "utc"]
+__all__ = [
+    "Effect",
+    "Flow",
+    "Log",
+    "Now",
+    "Random",
+    "Save",
+    "Sleep",
+    "drive",
+    "drive_async",
+    "get_or_none",
+    "pages",
+    "utc",
+]
 
 
 def drive(flow: Flow[T], perform: Callable[[Effect], Any]) -> T:
@@ -130,6 +144,19 @@ def pages(request: Request) -> Flow[list[Mapping[str, Any]]]:
         elements += answer.json.get("value", ())
         following = next_page(request, answer)
     return elements
+
+
+def get_or_none(request: Request) -> Flow[Answer | None]:
+    """
+    Flow: read a resource; None when it does not exist.
+
+    :param request: a GET.
+    """
+    try:
+        answer: Answer = yield request
+    except BatchNotFoundError:
+        return None
+    return answer
 
 
 def utc(text: str) -> datetime:

@@ -22,15 +22,17 @@ generation is created. A job that is being ended may still run its task: the nex
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import ids, polling, requests
-from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, pages
-from airflow_provider_batch.domain.ids import WorkIdentity
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages
+from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
+from airflow_provider_batch.domain.pools import ensure_pool
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, lower
 from airflow_provider_batch.exceptions import (
@@ -43,7 +45,6 @@ from airflow_provider_batch.exceptions import (
     BatchServiceError,
     BatchTaskLostError,
 )
-from airflow_provider_batch.specs import pool_differences
 
 #: life of a job between its creation and the end of its submission: an Airflow that dies in between leaves
 #: nothing behind that lives longer
@@ -56,16 +57,14 @@ MAX_GENERATIONS = 1000
 LOOK_AHEAD = 10
 #: rounds in which something else changed the task between our look and our act
 MAX_ROUNDS = 10
-#: seconds to wait for a pool or a job of the same id to be gone, and between two looks
-DELETION_PATIENCE = 600.0
-DELETION_POLL = 5.0
 #: seconds to wait for a job that is being ended to end its running task, and between two looks
 ENDING_PATIENCE = 120.0
 ENDING_POLL = 1.0
 #: tries to tell a job to end with its task, when the service does not answer
 UPDATE_TRIES = 4
 
-_JOB_ENDED = frozenset({"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
+#: what the service answers to a write when the job has ended or is ending
+JOB_ENDED = frozenset({"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
 
 
 @dataclass(frozen=True)
@@ -79,6 +78,8 @@ class TaskPlan:
     :param job: body of its own job, without id and pool.
     :param batch_pool_id: pool of its own job.
     :param pool: body of a pool to create or adopt; None for a pool that exists.
+    :param group: the group that the work is a member of; ``batch_job_id`` is then the group's job.
+    :param definition: stands for what the DAG's author wrote, before templates are rendered; groups only.
     """
 
     work: WorkIdentity
@@ -87,11 +88,37 @@ class TaskPlan:
     job: Mapping[str, Any] = field(default_factory=dict)
     batch_pool_id: str | None = None
     pool: Mapping[str, Any] | None = None
+    group: GroupIdentity | None = None
+    definition: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        """Stands for the definition of the task; a task is not run again as it was when that changed."""
-        return self.work.digest("plan", _canonical(self.task))
+        """Stands for the task as it is submitted; a task is not run again as it was when that changed."""
+        return task_fingerprint(self.task) if self.group else self.work.digest("plan", _canonical(self.task))
+
+    @property
+    def owner(self) -> str:
+        """Who the Batch task belongs to."""
+        return self.group.owner if self.group else self.work.owner
+
+    def batch_task_id(self, attempt: int = 1) -> str:
+        """
+        Return the id of the Batch task.
+
+        :param attempt: 1 for the first one.
+        """
+        if self.group is None:
+            return ids.task_id(self.work, attempt)
+        return ids.member_attempt_id(self.work.task_id, self.work.map_index, self.work.max_tries, attempt)
+
+    def environment(self) -> list[dict[str, str]]:
+        """Return the environment settings by which the Batch task is known as this work's."""
+        own = ids.task_environment(
+            self.group or self.work, self.work.task_id, self.work.map_index, self.fingerprint
+        )
+        if self.definition is not None:
+            own.append({"name": ids.DEFINITION, "value": self.definition})
+        return own
 
 
 @dataclass(frozen=True)
@@ -105,6 +132,7 @@ class Submission:
     :param adopted: an earlier try had submitted it.
     :param stale_end: end time of a failure that an earlier try has answered for; only a later end counts.
     :param own_job: the job is there for this task only.
+    :param shared_job: the job is a group's: many tasks of it are watched at once.
     :param end_job: the job could not be told to end with its task, so we end it.
     """
 
@@ -114,7 +142,17 @@ class Submission:
     adopted: bool = False
     stale_end: str | None = None
     own_job: bool = False
+    shared_job: bool = False
     end_job: bool = False
+
+
+def task_fingerprint(task: Mapping[str, Any]) -> str:
+    """
+    Return what stands for the rendered task of a group's member.
+
+    :param task: body of the task without its id, its dependencies and our own environment settings.
+    """
+    return hashlib.sha256(_canonical(task).encode()).hexdigest()[:12]
 
 
 def submit(plan: TaskPlan) -> Flow[Submission]:
@@ -136,7 +174,7 @@ def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
     generation, rounds = 1, 0
     while generation <= MAX_GENERATIONS and rounds < MAX_ROUNDS:
         key = TaskKey(ids.job_id(plan.work, generation), ids.task_id(plan.work))
-        job = yield from _get(requests.get_job(key.batch_job_id))
+        job = yield from get_or_none(requests.get_job(key.batch_job_id))
         if job is None and generation == 1 and (later := (yield from _newest_generation(plan))) > 1:
             # Somebody tidied up: what was deleted had ended, and must not be made again beside a later one.
             generation = later
@@ -146,7 +184,7 @@ def _submit_with_own_job(plan: TaskPlan) -> Flow[Submission]:
                 return (yield from _create_own_job(plan, key, generation))
             submission = yield from _take_up_own_job(plan, key, job)
         except BatchConflictError as error:
-            if error.code not in _JOB_ENDED:
+            if error.code not in JOB_ENDED:
                 raise
             # It ended between our look and our act: look again, its task may have ended with success.
             rounds += 1
@@ -174,7 +212,7 @@ def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submissi
     """Take what an earlier try left in this generation of the job; None when the next one has to follow."""
     _check_job_owner(plan, key.batch_job_id, job)
     closed = lower(job.json.get("state")) in JOB_CLOSED
-    task = yield from (_task_that_may_end(key) if closed else _get(requests.get_task(key)))
+    task = yield from (_task_that_may_end(key) if closed else get_or_none(requests.get_task(key)))
     outcome = read_outcome(key, task.json) if task else None
     if outcome is not None and outcome.succeeded:
         yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
@@ -191,7 +229,7 @@ def _task_that_may_end(key: TaskKey) -> Flow[Answer | None]:
     """Flow: read the task of a job that ends, when it does not run any more: two must never run."""
     started = yield Now()
     while True:
-        task = yield from _get(requests.get_task(key))
+        task = yield from get_or_none(requests.get_task(key))
         if task is None or lower(task.json.get("state")) not in ("running", "preparing"):
             return task
         if ((yield Now()) - started).total_seconds() > ENDING_PATIENCE:
@@ -222,8 +260,8 @@ def _end_leftover(job: Answer, batch_job_id: str, closed: bool) -> Flow[None]:
 
 
 def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submission]:
-    yield from _ensure_pool(plan)
-    metadata = _with_ours(plan.job.get("metadata"), ids.job_metadata(plan.work, generation))
+    yield from ensure_pool(plan.batch_pool_id, plan.pool)
+    metadata = with_ours(plan.job.get("metadata"), ids.job_metadata(plan.work, generation))
     body = {
         **plan.job,
         "id": key.batch_job_id,
@@ -246,7 +284,7 @@ def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submi
     try:
         return (yield from _complete_own_job(plan, key, None))
     except BatchServiceError as error:
-        if error.code not in _JOB_ENDED:
+        if error.code not in JOB_ENDED:
             yield from _end_refused(key.batch_job_id)
         raise
 
@@ -283,7 +321,7 @@ def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow
         try:
             yield requests.update_job(key.batch_job_id, {**wanted, "constraints": constraints})
         except AzureBatchError as error:
-            if getattr(error, "code", None) in _JOB_ENDED:
+            if getattr(error, "code", None) in JOB_ENDED:
                 return submission  # the task was quick, or an earlier try had got this far
             if polling.is_transient(error) and not last:
                 yield Sleep(polling.QUICK)
@@ -315,13 +353,13 @@ def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     if task is None or outcome is None:
         return (yield from _add_task(plan, key, pool))
     if ids.named_value(task.json.get("environmentSettings"), ids.PLAN) == plan.fingerprint:
-        submission = yield from _reactivate(key, task, outcome, pool)
+        submission = yield from reactivate(key, task, outcome, pool)
         if submission is not None:
             return submission
         yield Log(f"Batch task {key} cannot be run again, as its process ended well; a new attempt follows.")
     else:
         yield Log(f"Batch task {key} failed and its definition has changed since; a new attempt follows.")
-    key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt + 1))
+    key = TaskKey(batch_job_id, plan.batch_task_id(attempt + 1))
     return (yield from _add_task(plan, key, pool))
 
 
@@ -329,16 +367,16 @@ def _newest_attempt(plan: TaskPlan, batch_job_id: str) -> Flow[tuple[int, TaskKe
     """Flow: find the newest attempt at this work; the first one, without a task, when there is none."""
     newest: Answer | None = None
     for attempt in range(1, MAX_GENERATIONS + 1):
-        key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt))
-        task = yield from _get(requests.get_task(key))
+        key = TaskKey(batch_job_id, plan.batch_task_id(attempt))
+        task = yield from get_or_none(requests.get_task(key))
         if task is None:
             last = max(attempt - 1, 1)
-            return last, TaskKey(batch_job_id, ids.task_id(plan.work, last)), newest
+            return last, TaskKey(batch_job_id, plan.batch_task_id(last)), newest
         _check_task_owner(plan, key, task)
         newest = task
     raise BatchConflictError(
         code="TaskExists",
-        message=f"{MAX_GENERATIONS} attempts of task {ids.task_id(plan.work)} exist in job {batch_job_id}.",
+        message=f"{MAX_GENERATIONS} attempts of task {plan.batch_task_id()} exist in job {batch_job_id}.",
         status=409,
         operation="create_task",
     )
@@ -346,7 +384,7 @@ def _newest_attempt(plan: TaskPlan, batch_job_id: str) -> Flow[tuple[int, TaskKe
 
 def _given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Answer]:
     select = ("id", "state", "usesTaskDependencies", "poolInfo", "executionInfo")
-    job = yield from _get(requests.get_job(batch_job_id, select))
+    job = yield from get_or_none(requests.get_job(batch_job_id, select))
     if job is None:
         raise AzureBatchConfigurationError(
             f"batch_job_id: there is no Batch job {batch_job_id!r} in this account. "
@@ -378,10 +416,15 @@ def _pool_of(job: Answer) -> str | None:
     return str(pool) if pool else None
 
 
-def _reactivate(
-    key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None
-) -> Flow[Submission | None]:
-    """Run a failed task again; None when the service never will, since its process ended with exit code 0."""
+def reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None) -> Flow[Submission | None]:
+    """
+    Flow: run a failed task again; None when the service never will, since its process ended with exit code 0.
+
+    :param key: the task.
+    :param task: how it was found.
+    :param outcome: its failure, which does not count from now on.
+    :param pool: pool of its job.
+    """
     yield Log(
         f"Batch task {key} failed in an earlier try (exit code {outcome.exit_code}); "
         "it is run again (reactivated)."
@@ -416,8 +459,7 @@ def _reactivate(
 
 
 def _add_task(plan: TaskPlan, key: TaskKey, pool: str | None) -> Flow[Submission]:
-    own = ids.task_environment(plan.work, plan.fingerprint)
-    environment = _with_ours(plan.task.get("environmentSettings"), own)
+    environment = with_ours(plan.task.get("environmentSettings"), plan.environment())
     body = {**plan.task, "id": key.batch_task_id, "environmentSettings": environment}
     try:
         answer = yield requests.create_task(key.batch_job_id, body)
@@ -454,23 +496,19 @@ def _adopt(key: TaskKey, task: Answer, pool: str | None) -> Flow[Submission]:
 
 
 def _get_or_lost(key: TaskKey) -> Flow[Answer]:
-    task = yield from _get(requests.get_task(key))
+    task = yield from get_or_none(requests.get_task(key))
     if task is None:
         raise BatchTaskLostError(f"Batch task {key} was deleted while this try took it over.")
     return task
 
 
-def _get(request: requests.Request) -> Flow[Answer | None]:
-    """Flow: read a resource; None when it does not exist."""
-    try:
-        answer: Answer = yield request
-    except BatchNotFoundError:
-        return None
-    return answer
+def with_ours(theirs: Any, ours: list[dict[str, str]]) -> list[Any]:
+    """
+    Join pairs of name and value; a name of ours counts, whatever the user says it is.
 
-
-def _with_ours(theirs: Any, ours: list[dict[str, str]]) -> list[Any]:
-    """Join pairs of name and value; a name of ours counts, whatever the user says it is."""
+    :param theirs: the user's pairs; None for none.
+    :param ours: our pairs.
+    """
     names = {pair["name"] for pair in ours}
     kept = [pair for pair in theirs or () if not (isinstance(pair, Mapping) and pair.get("name") in names)]
     return [*kept, *ours]
@@ -486,85 +524,10 @@ def _check_task_owner(plan: TaskPlan, key: TaskKey, task: Answer) -> None:
 
 
 def _check_owner(plan: TaskPlan, what: str, owner: str | None) -> None:
-    if owner != plan.work.owner:
+    if owner != plan.owner:
         raise BatchOwnershipError(
             f"{what} exists and was not made by this work (its owner is {owner or 'not given'}, ours is "
-            f"{plan.work.owner}); it is left alone. Delete it, or rename the DAG or the task."
-        )
-
-
-# --- pools ---------------------------------------------------------------------------------------
-
-
-def _ensure_pool(plan: TaskPlan) -> Flow[None]:
-    """Check that the pool exists, or create or adopt the one that is described."""
-    pool_id = plan.batch_pool_id
-    if pool_id is None:
-        raise AzureBatchConfigurationError("batch_pool_id: missing; name a pool, or give a PoolSpec as pool.")
-    if plan.pool is None:
-        found = yield from _get(requests.get_pool(pool_id, select=("id", "state")))
-        if found is None or lower(found.json.get("state")) == "deleting":
-            problem = "does not exist" if found is None else "is being deleted"
-            raise AzureBatchConfigurationError(
-                f"batch_pool_id: pool {pool_id!r} {problem} in this Batch account. "
-                "Create it first, or give a PoolSpec as pool."
-            )
-        return
-    yield from create_or_adopt_pool(plan.pool)
-
-
-def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
-    """
-    Flow: make sure that a pool exists as described.
-
-    A pool of that id that fits the description is adopted, whoever made it; one that differs is refused with
-    the differences, and never changed. Safe to repeat and to run at the same time in many places.
-
-    :param body: the pool to create (REST JSON).
-    :return: whether this call created it.
-    """
-    pool_id = str(body["id"])
-    started = yield Now()
-    while True:
-        found = yield from _get(requests.get_pool(pool_id))
-        trouble = "is being deleted"
-        if found is None:
-            code = yield from _create_pool(body)
-            if code is None:
-                return True
-            if code == "PoolExists":
-                trouble = "exists and cannot be read"
-        elif lower(found.json.get("state")) != "deleting":
-            _check_pool(body, found.json)
-            yield Log(f"Pool {pool_id} exists and fits its description: adopted.")
-            return False
-        if ((yield Now()) - started).total_seconds() > DELETION_PATIENCE:
-            raise BatchOwnershipError(
-                f"pool.id: pool {pool_id!r} still {trouble} after {DELETION_PATIENCE:.0f} s; "
-                "choose another id."
-            )
-        yield Log(f"Pool {pool_id} {trouble}; waiting.")
-        yield Sleep(DELETION_POLL if found is not None else polling.QUICK)
-
-
-def _create_pool(body: Mapping[str, Any]) -> Flow[str | None]:
-    """Create the pool; the code of the conflict when somebody else was quicker, or an old one is not gone."""
-    try:
-        yield requests.create_pool(body)
-    except BatchConflictError as error:
-        if error.code not in ("PoolExists", "PoolBeingDeleted"):
-            raise
-        return error.code
-    yield Log(f"Created pool {body['id']}; it stays, and bills, until it is deleted or scaled to 0.")
-    return None
-
-
-def _check_pool(wanted: Mapping[str, Any], found: Mapping[str, Any]) -> None:
-    differences = pool_differences(dict(wanted), dict(found))
-    if differences:
-        raise BatchOwnershipError(
-            f"pool.id: pool {wanted['id']!r} exists and is not as described: {'; '.join(differences)}. "
-            "Change the description, choose another id, or delete the pool."
+            f"{plan.owner}); it is left alone. Delete it, or rename the DAG or the task."
         )
 
 
@@ -589,13 +552,13 @@ def find_submitted(plan: TaskPlan) -> Flow[Submission | None]:
     newest: Submission | None = None
     for generation in range(1, MAX_GENERATIONS + 1):
         key = TaskKey(ids.job_id(plan.work, generation), ids.task_id(plan.work))
-        job = yield from _get(requests.get_job(key.batch_job_id, ("id", "state", "metadata")))
+        job = yield from get_or_none(requests.get_job(key.batch_job_id, ("id", "state", "metadata")))
         if job is None:
             break
         ours = ids.named_value(job.json.get("metadata"), ids.OWNER) == plan.work.owner
         newest = None
         if ours and lower(job.json.get("state")) not in JOB_CLOSED:
-            task = yield from _get(requests.get_task(key))
+            task = yield from get_or_none(requests.get_task(key))
             etag = task.etag if task else None
             newest = Submission(key, plan.batch_pool_id, etag, own_job=True, end_job=True)
     return newest
@@ -604,11 +567,11 @@ def find_submitted(plan: TaskPlan) -> Flow[Submission | None]:
 def _find_in_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission | None]:
     newest: Submission | None = None
     for attempt in range(1, MAX_GENERATIONS + 1):
-        key = TaskKey(batch_job_id, ids.task_id(plan.work, attempt))
-        task = yield from _get(requests.get_task(key))
+        key = TaskKey(batch_job_id, plan.batch_task_id(attempt))
+        task = yield from get_or_none(requests.get_task(key))
         if task is None:
             break
         owner = ids.named_value(task.json.get("environmentSettings"), ids.OWNER)
-        ours = owner == plan.work.owner and read_outcome(key, task.json) is None
+        ours = owner == plan.owner and read_outcome(key, task.json) is None
         newest = Submission(key, plan.batch_pool_id, task.etag) if ours else None
     return newest

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.submission import create_or_adopt_pool
+from airflow_provider_batch.domain.pools import create_or_adopt_pool
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator

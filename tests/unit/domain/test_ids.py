@@ -86,7 +86,7 @@ def test_a_name_that_is_not_there_has_no_value(pairs: Any) -> None:
 
 def test_what_we_write_is_what_we_read() -> None:
     assert ids.named_value(ids.job_metadata(WORK, 1), ids.OWNER) == WORK.owner
-    environment = ids.task_environment(WORK, "f00")
+    environment = ids.task_environment(WORK, WORK.task_id, WORK.map_index, "f00")
     assert ids.named_value(environment, ids.OWNER) == WORK.owner
     assert ids.named_value(environment, ids.PLAN) == "f00"
     assert all(isinstance(pair["value"], str) for pair in environment + ids.job_metadata(WORK, 3))

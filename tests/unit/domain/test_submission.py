@@ -13,12 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_provider_batch.domain import ids
+from airflow_provider_batch.domain.pools import DELETION_PATIENCE, create_or_adopt_pool
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import (
-    DELETION_PATIENCE,
     Submission,
     TaskPlan,
-    create_or_adopt_pool,
     find_submitted,
     submit,
 )
