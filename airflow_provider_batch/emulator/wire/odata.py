@@ -9,7 +9,7 @@ Grammar (source: "Create queries to list Batch resources efficiently")::
     operator := "eq" | "ne" | "ge" | "gt" | "le" | "lt"
     literal := text | number | "true" | "false" | "DateTime'" time "'"
 
-Property names are case-sensitive, compared values are not.
+Property names are case-sensitive, compared values and ``DateTime`` are not (OData writes it ``datetime``).
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ def parse_filter(text: str, properties: Properties) -> Filter:
 
 _TOKEN = re.compile(
     r"(?P<space>\s+)"
-    r"|(?P<time>DateTime'[^']*')"
+    r"|(?P<time>(?i:DateTime)'[^']*')"
     r"|(?P<text>'(?:[^']|'')*')"
     r"|(?P<number>-?[0-9]{1,18}(?![\w.]))"
     r"|(?P<name>[A-Za-z_][\w/]*)"
