@@ -1,17 +1,15 @@
 """
 One mapping from the errors of the vendor's pipeline to ours, by the service's code.
 
-Source of the codes: "Batch status and error codes", Azure Batch REST API 2025-06-01.
+Which class a code belongs to stands in :mod:`~airflow_provider_batch.domain.service_errors`.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,114 +25,17 @@ from airflow_provider_batch.client.account import AccountSettings
 from airflow_provider_batch.client.tokens import TokenError
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.domain.service_errors import ErrorBody, error_class, read_error
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchAuthenticationError,
     BatchConflictError,
-    BatchNotFoundError,
-    BatchPermissionError,
-    BatchPreconditionError,
-    BatchQuotaError,
     BatchServiceError,
     BatchThrottledError,
     BatchUnavailableError,
 )
 
 __all__ = ["not_batch", "service_error", "translate"]
-
-_CODES: Mapping[type[BatchServiceError], frozenset[str]] = {
-    BatchAuthenticationError: frozenset({"AuthenticationFailed", "InvalidAuthenticationInfo"}),
-    BatchPermissionError: frozenset(
-        {
-            "AccountIsDisabled",
-            "Forbidden",
-            "InsufficientAccountPermissions",
-            "InsufficientPermissions",
-        }
-    ),
-    BatchNotFoundError: frozenset(
-        {
-            "ApplicationNotFound",
-            "FileNotFound",
-            "JobNotFound",
-            "JobPreparationTaskNotRunOnNode",
-            "JobReleaseTaskNotRunOnNode",
-            "JobScheduleNotFound",
-            "NodeAgentSKUNotFound",
-            "NodeNotFound",
-            "NodeUserNotFound",
-            "PathNotFound",
-            "PoolNotFound",
-            "ResourceNotFound",
-            "TaskNotFound",
-        }
-    ),
-    BatchConflictError: frozenset(
-        {
-            "InvalidApplicationPackageReferences",
-            "JobBeingDeleted",
-            "JobBeingTerminated",
-            "JobCompleted",
-            "JobDisabled",
-            "JobExists",
-            "JobNotActive",
-            "JobPreparationTaskNotSpecified",
-            "JobPreparationTaskOrReleaseTaskNotSpecified",
-            "JobReleaseTaskNotSpecified",
-            "JobScheduleBeingDeleted",
-            "JobScheduleBeingTerminated",
-            "JobScheduleCompleted",
-            "JobScheduleDisabled",
-            "JobScheduleExists",
-            "JobScheduleWithSameIdExists",
-            "JobWithSameIdExists",
-            "NodeAlreadyInTargetSchedulingState",
-            "NodeBeingCreated",
-            "NodeBeingRebooted",
-            "NodeBeingReimaged",
-            "NodeBeingStarted",
-            "NodeStateUnusable",
-            "NodeUserExists",
-            "OperationInvalidForCurrentState",
-            "OperationNotValidOnNode",
-            "OperationNotValidOnPool",
-            "PoolBeingCreated",
-            "PoolBeingDeleted",
-            "PoolBeingResized",
-            "PoolExists",
-            "ResourceAlreadyExists",
-            "TaskCompleted",
-            "TaskExists",
-            "TaskFilesCleanedup",
-            "TaskFilesUnavailable",
-            "TaskIdSameAsJobPreparationTask",
-            "TaskIdSameAsJobReleaseTask",
-            "TaskNotCompleted",
-            "TaskSucceeded",
-        }
-    ),
-    BatchQuotaError: frozenset({"ActiveJobAndScheduleQuotaReached", "PoolQuotaReached"}),
-    BatchPreconditionError: frozenset({"ConditionNotMet"}),
-    BatchThrottledError: frozenset({"ServerBusy", "TooManyEnableAutoScaleRequests", "TooManyRequests"}),
-}
-_BY_CODE = {code: error for error, codes in _CODES.items() for code in codes}
-
-_TRAILER = re.compile(r"\r?\n(?:RequestId|Time):[^\n]*", re.IGNORECASE)
-
-
-@dataclass(frozen=True)
-class ErrorBody:
-    """
-    The error object that the service sends.
-
-    :param code: the service's code; None when the body is not an error of Batch.
-    :param message: the message without its request id and time.
-    :param details: the ``values``, as pairs.
-    """
-
-    code: str | None = None
-    message: str = ""
-    details: tuple[tuple[str, str], ...] = ()
 
 
 def error_body(content: bytes) -> ErrorBody:
@@ -144,20 +45,9 @@ def error_body(content: bytes) -> ErrorBody:
     :param content: the body of an unsuccessful response; anything may stand there.
     """
     try:
-        found = json.loads(content)
+        return read_error(json.loads(content))
     except ValueError:
         return ErrorBody()
-    if not isinstance(found, dict) or not isinstance(found.get("code"), str):
-        return ErrorBody()
-    message = found.get("message")
-    text = message.get("value", "") if isinstance(message, dict) else message or ""
-    values = found.get("values")
-    pairs = tuple(
-        (str(value.get("key", "")), str(value.get("value", "")))
-        for value in (values if isinstance(values, list) else ())
-        if isinstance(value, dict)
-    )
-    return ErrorBody(found["code"], _TRAILER.sub("", str(text)).strip(), pairs)
 
 
 def translate(error: AzureError, request: Request, settings: AccountSettings) -> AzureBatchError:
@@ -217,8 +107,9 @@ def service_error(
 
 def _kind(code: str | None, status: int, retry_after: float | None) -> type[BatchServiceError] | None:
     """Choose the class of a service error; None for a failure of the server itself."""
-    if code in _BY_CODE:
-        return _BY_CODE[code]
+    known = error_class(code)
+    if known is not None:
+        return known
     if status == 429 or (status == 503 and retry_after is not None):
         return BatchThrottledError
     if status == 401:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from azure.core.rest import HttpRequest
 
-from airflow_provider_batch.domain.requests import API_VERSION, Answer, Request
+from airflow_provider_batch.domain.requests import API_VERSION, Answer, Request, json_text
 
 __all__ = ["answer", "asked_bytes", "http_request"]
 
@@ -33,10 +33,11 @@ def http_request(request: Request) -> HttpRequest:
     headers = dict(request.headers)
     if accept := _ACCEPT.get(request.answer):
         headers["Accept"] = accept
-    content = None
-    if request.json is not None:
+    content = request.content
+    if content is None and request.json is not None:
+        content = json_text(request.json)
+    if content is not None:
         headers["Content-Type"] = CONTENT_TYPE
-        content = json.dumps(request.json)
     query = {"api-version": API_VERSION, **request.query}
     # azure-core joins the parameters as they are given.
     params = {name: quote(value, safe="") for name, value in query.items()}

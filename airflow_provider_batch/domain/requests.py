@@ -10,6 +10,7 @@ Source: Azure Batch REST API 2025-06-01.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
@@ -31,6 +32,7 @@ class Request:
     :param path: path with its variable parts percent-encoded.
     :param query: query parameters besides ``api-version``.
     :param json: body; None for no body.
+    :param content: the body as JSON text, instead of ``json``, where its size had to be known before.
     :param headers: extra headers, for example ``If-Match`` or ``ocp-range``.
     :param answer: what the answer carries: a JSON object, raw bytes, or nothing of interest.
     """
@@ -42,6 +44,7 @@ class Request:
     json: Any = None
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: Literal["json", "bytes", "none"] = "json"
+    content: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,15 @@ class TaskKey:
 
     def __str__(self) -> str:
         return f"{self.batch_job_id}/{self.batch_task_id}"
+
+
+def json_text(value: Any) -> str:
+    """
+    Return the JSON text that is sent for a body: ASCII, so that its length is its size in bytes.
+
+    :param value: a body, or a part of one.
+    """
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _segment(value: str) -> str:
@@ -216,6 +228,20 @@ def create_task(batch_job_id: str, body: Mapping[str, Any]) -> Request:
     """Add a task; repeated, it answers 409 ``TaskExists``."""
     path = f"/jobs/{_segment(batch_job_id)}/tasks"
     return Request("create_task", "POST", path, json=dict(body), answer="none")
+
+
+def create_task_collection(batch_job_id: str, bodies: Sequence[str]) -> Request:
+    """
+    Add up to 100 tasks in one request of less than 1 MB, each of which succeeds or fails by itself.
+
+    The answer is 200 whatever became of them and has an entry for each. Repeated, what the first request had
+    added is answered ``TaskExists``, so it may be repeated by whoever finds out whose those tasks are.
+
+    :param batch_job_id: the job to add them to.
+    :param bodies: the tasks as :func:`json_text`, whose lengths say whether they fit.
+    """
+    path = f"/jobs/{_segment(batch_job_id)}/addtaskcollection"
+    return Request("create_task_collection", "POST", path, content=f'{{"value":[{",".join(bodies)}]}}')
 
 
 def get_task(key: TaskKey, select: Sequence[str] = ()) -> Request:

@@ -90,6 +90,12 @@ CASES: list[tuple[Request, Vendor]] = [
         lambda c: c.create_task("j", models.BatchTaskCreateOptions(TASK_BODY)),
     ),
     (
+        requests.create_task_collection("job 1", [requests.json_text(TASK_BODY)] * 2),
+        lambda c: c.create_task_collection(
+            "job 1", models.BatchTaskGroup(task_values=[models.BatchTaskCreateOptions(TASK_BODY)] * 2)
+        ),
+    ),
+    (
         requests.get_task(TASK, ("id", "state")),
         lambda c: c.get_task(TASK.batch_job_id, TASK.batch_task_id, select=["id", "state"]),
     ),
