@@ -22,10 +22,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
-from airflow_provider_batch.domain.requests import Answer, Request, next_page
+from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task, list_tasks, next_page
 from airflow_provider_batch.exceptions import BatchNotFoundError
 
 T = TypeVar("T")
+
+#: tasks of a job by their id, each with the properties of ``TASK_SELECT``
+TasksById: TypeAlias = Mapping[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -65,21 +69,82 @@ class Random:
     """Ask for a number in [0, 1); for jitter, so that a test decides it."""
 
 
-Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random
+@dataclass(frozen=True)
+class Look:
+    """
+    See a task as it is; its result is an ``Answer`` with the properties of ``TASK_SELECT``.
+
+    Many watchers of one job may share the requests behind it, so it can be one poll old. What must be newer
+    than something else asks with a request of its own.
+
+    :param key: the task.
+    """
+
+    key: TaskKey
+
+
+@dataclass(frozen=True)
+class Wait:
+    """
+    Pause before the next :class:`Look` at a task; its result is None.
+
+    :param seconds: longest pause; it ends earlier when somebody saw the task change meanwhile.
+    :param key: the task.
+    """
+
+    seconds: float
+    key: TaskKey
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    See all tasks of a job; its result is a :data:`TasksById`, which is never older than the asking.
+
+    :param batch_job_id: the job.
+    """
+
+    batch_job_id: str
+
+
+@dataclass(frozen=True)
+class Shared:
+    """
+    Read what others may have read just now; its result is the ``Answer``, theirs or a new one.
+
+    For explanations, which many watchers want at the same time and which decide nothing by themselves.
+
+    :param request: a read.
+    :param max_age: greatest age of the answer in seconds.
+    """
+
+    request: Request
+    max_age: float
+
+
+Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random | Look | Wait | Snapshot | Shared
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 __all__ = [
     "Effect",
     "Flow",
     "Log",
+    "Look",
     "Now",
     "Random",
     "Save",
+    "Shared",
     "Sleep",
+    "Snapshot",
+    "TasksById",
+    "Wait",
+    "alone",
     "drive",
     "drive_async",
     "get_or_none",
     "pages",
+    "shared",
+    "tasks_of",
     "utc",
 ]
 
@@ -157,6 +222,55 @@ def get_or_none(request: Request) -> Flow[Answer | None]:
     except BatchNotFoundError:
         return None
     return answer
+
+
+def alone(effect: Effect) -> Effect:
+    """
+    Return what an effect comes to for somebody who watches alone and shares nothing.
+
+    :param effect: any effect; only :class:`Look`, :class:`Wait` and :class:`Shared` come to another one.
+    """
+    match effect:
+        case Look(key):
+            return get_task(key, TASK_SELECT)
+        case Wait(seconds):
+            return Sleep(seconds)
+        case Shared(request):
+            return request
+    return effect
+
+
+def tasks_of(batch_job_id: str, filter_: str | None = None) -> Flow[TasksById]:
+    """
+    Flow: list tasks of a job.
+
+    :param batch_job_id: the job.
+    :param filter_: OData filter; None for all tasks.
+    """
+    listed = yield from pages(list_tasks(batch_job_id, TASK_SELECT, filter_))
+    return {str(task["id"]): task for task in listed}
+
+
+def shared(flow: Flow[T], max_age: float) -> Flow[T]:
+    """
+    Flow: the same flow, whose requests are all :class:`Shared`.
+
+    :param flow: a flow that only reads.
+    :param max_age: greatest age of an answer in seconds.
+    """
+    try:
+        effect = next(flow)
+        while True:
+            try:
+                result = yield Shared(effect, max_age) if isinstance(effect, Request) else effect
+            except Exception as error:  # noqa: BLE001 - handed to the flow, which raises what it cannot use
+                effect = flow.throw(error)
+            else:
+                effect = flow.send(result)
+    except StopIteration as stop:
+        return stop.value  # type: ignore[no-any-return]
+    finally:
+        flow.close()
 
 
 def utc(text: str) -> datetime:

@@ -13,7 +13,19 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_batch.domain import polling, report, requests, waiting
-from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Save, Sleep, utc
+from airflow_provider_batch.domain.flow import (
+    Flow,
+    Log,
+    Look,
+    Now,
+    Random,
+    Save,
+    Shared,
+    Sleep,
+    Wait,
+    shared,
+    utc,
+)
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
 from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -56,11 +68,14 @@ class WatchOptions:
     :param poll_interval: greatest number of seconds between two polls.
     :param max_output_bytes: bytes of each stream that are shown.
     :param deadline: when to terminate the Batch task and fail; None for no limit.
+    :param may_be_blocked: whether the tasks that it depends on may hold it back; False when they are known to
+        have let it go.
     """
 
     poll_interval: float = 5.0
     max_output_bytes: int = DEFAULT_CAP
     deadline: datetime | None = None
+    may_be_blocked: bool = True
 
 
 def watch(
@@ -157,7 +172,7 @@ class _Watch:
         return (yield from self._finish(outcome))
 
     def _poll(self, now: datetime) -> Flow[TaskOutcome | None]:
-        answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
+        answer: Answer = yield Look(self.key)
         if self.unanswered:
             yield Log("The Batch service answers again.")
         self.unanswered, self.refused_since = False, None
@@ -218,11 +233,13 @@ class _Watch:
 
     def _why_it_waits(self, now: datetime) -> Flow[str | None]:
         text = yield from self._job_trouble()
-        if text is None:
+        if text is None and self.options.may_be_blocked:
             text = yield from waiting.blocked_by(self.key)
         if text is not None or not self.submission.batch_pool_id:
             return text
-        view = yield from waiting.look_at_pool(self.submission.batch_pool_id)
+        # The second look at a pool that looked hopeless must not see what the first one saw.
+        max_age = SECOND_LOOK if self.hopeless_looks else LOOK_EVERY
+        view = yield from shared(waiting.look_at_pool(self.submission.batch_pool_id), max_age)
         self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
         if self.hopeless_looks > 1:
             raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
@@ -232,7 +249,8 @@ class _Watch:
 
     def _job_trouble(self) -> Flow[str | None]:
         try:
-            job: Answer = yield requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+            look = requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+            job: Answer = yield Shared(look, LOOK_EVERY)
         except BatchNotFoundError as error:
             raise BatchTaskLostError(
                 f"Batch job {self.key.batch_job_id} and its task do not exist any more ({error.code})."
@@ -288,10 +306,10 @@ class _Watch:
             yield Log(f"No answer to a poll, which says nothing about the Batch task: {error}", "WARNING")
         self.unanswered = True
         seconds = self.pace.wait_after(error, (yield Random()))
-        yield Sleep(self._until_deadline(seconds, now))
+        yield Wait(self._until_deadline(seconds, now), self.key)
 
     def _pause(self, random: float, now: datetime) -> Flow[None]:
-        yield Sleep(self._until_deadline(self.pace.wait(random), now))
+        yield Wait(self._until_deadline(self.pace.wait(random), now), self.key)
 
     def _until_deadline(self, seconds: float, now: datetime) -> float:
         if self.options.deadline is None:

@@ -10,7 +10,18 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_batch.client.ports import BatchPort
-from airflow_provider_batch.domain.flow import Effect, Log, Now, Random, Save, Sleep
+from airflow_provider_batch.domain.flow import (
+    Effect,
+    Log,
+    Now,
+    Random,
+    Save,
+    Sleep,
+    Snapshot,
+    alone,
+    drive,
+    tasks_of,
+)
 from airflow_provider_batch.domain.requests import Request
 
 __all__ = ["Stopped", "WorkerEffects"]
@@ -44,9 +55,11 @@ class WorkerEffects:
         """
         if self._stopped():
             raise Stopped
-        match effect:
-            case Request():
-                return self._port.send(effect)
+        match alone(effect):
+            case Request() as request:
+                return self._port.send(request)
+            case Snapshot(batch_job_id):
+                return drive(tasks_of(batch_job_id), self)
             case Sleep(seconds):
                 time.sleep(seconds)
             case Now():

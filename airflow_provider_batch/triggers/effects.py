@@ -10,7 +10,18 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_batch.client.ports import AsyncBatchPort
-from airflow_provider_batch.domain.flow import Effect, Log, Now, Random, Save, Sleep
+from airflow_provider_batch.domain.flow import (
+    Effect,
+    Log,
+    Now,
+    Random,
+    Save,
+    Sleep,
+    Snapshot,
+    alone,
+    drive_async,
+    tasks_of,
+)
 from airflow_provider_batch.domain.requests import Request
 
 __all__ = ["TriggerEffects"]
@@ -39,9 +50,11 @@ class TriggerEffects:
         :param effect: what the flow asks for.
         :return: its result.
         """
-        match effect:
-            case Request():
-                return await self._port.send(effect)
+        match alone(effect):
+            case Request() as request:
+                return await self._port.send(request)
+            case Snapshot(batch_job_id):
+                return await drive_async(tasks_of(batch_job_id), self)
             case Sleep(seconds):
                 await asyncio.sleep(seconds)
             case Now():

@@ -16,7 +16,19 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 from urllib.parse import unquote
 
-from airflow_provider_batch.domain.flow import Effect, Flow, Log, Now, Random, Save, Sleep, drive
+from airflow_provider_batch.domain.flow import (
+    Effect,
+    Flow,
+    Log,
+    Now,
+    Random,
+    Save,
+    Sleep,
+    Snapshot,
+    alone,
+    drive,
+    tasks_of,
+)
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey
 from airflow_provider_batch.exceptions import (
     BatchConflictError,
@@ -393,9 +405,11 @@ class Process:
         self._effects += 1
         if self._effects > MAX_EFFECTS:
             raise Hang(f"more than {MAX_EFFECTS} effects; the last is {effect}")
-        match effect:
-            case Request():
-                return self.batch.send(effect)
+        match alone(effect):
+            case Request() as request:
+                return self.batch.send(request)
+            case Snapshot(batch_job_id):
+                return drive(tasks_of(batch_job_id), self)
             case Sleep(seconds):
                 assert seconds >= 0
                 self.sleeps.append(seconds)
