@@ -234,8 +234,8 @@ def _too_large(task: _Task) -> AzureBatchConfigurationError:
     largest = max(sizes, key=lambda name: sizes[name])
     return AzureBatchConfigurationError(
         f"task {task.batch_task_id!r} has {len(task.text):,} bytes of JSON, more than Azure Batch takes in "
-        f"one request (less than 1 MB); shrink its {largest}, which has {sizes[largest]:,} of them. Long inputs "
-        "belong in a file that resourceFiles names."
+        f"one request (less than 1 MB); shrink its {largest}, which has {sizes[largest]:,} of them. "
+        "Long inputs belong in a file that resourceFiles names."
     )
 
 
