@@ -102,9 +102,14 @@ class EmulatorProcess:
         """Start counting anew."""
         self.control("DELETE", "/_emulator/requests")
 
-    def control(self, method: str, path: str) -> Any:
+    def assume(self, name: str, value: str) -> None:
+        """Answer an open question about the service otherwise from now on; see ``docs/assumptions.md``."""
+        self.control("PUT", f"/_emulator/assumptions/{name}", {"value": value})
+
+    def control(self, method: str, path: str, body: Any = None) -> Any:
         """Send a write to the emulator's own ``/_emulator`` addresses."""
-        request = urllib.request.Request(f"{self.url}{path}", method=method)  # noqa: S310
+        content = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}{path}", content, method=method)  # noqa: S310
         request.add_header("x-batch-emulator-key", self.account_key)
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
             return json.loads(answer.read() or b"null")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
@@ -23,6 +23,7 @@ from airflow_provider_batch.emulator.middleware.errors import ErrorBodies
 from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
 from airflow_provider_batch.emulator.middleware.hosts import LocalHosts
 from airflow_provider_batch.emulator.middleware.versions import ApiVersion
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.routes.control import ControlRoutes
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
@@ -44,6 +45,7 @@ class Settings:
     :param node_start_seconds: time that a node takes from allocation to idle.
     :param allowed_hosts: names beside the local ones that a request may give as its Host.
     :param url: the address, for the tasks' environment.
+    :param assumptions: answers to open questions about the service.
     """
 
     account_name: str
@@ -53,13 +55,15 @@ class Settings:
     allowed_hosts: tuple[str, ...]
     url: str
     log_level: str = "warning"
+    assumptions: Assumptions = field(default_factory=Assumptions)
 
 
 def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
     """Build the ASGI application over an engine."""
     counter = RequestCounter()
-    control = ControlRoutes(counter, settings.account_name, settings.account_key)
-    routes: ASGIApp = BatchRoutes(Services.over(engine), counter)
+    services = Services.over(engine)
+    control = ControlRoutes(counter, services.assumptions, settings.account_name, settings.account_key)
+    routes: ASGIApp = BatchRoutes(services, counter)
     service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key)
     # Order: what comes first sees the request first.
     middleware = [
@@ -106,7 +110,9 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
         settings.root,
         account_name=settings.account_name,
         account_url=settings.url,
-        machine_settings=MachineSettings(node_start_seconds=settings.node_start_seconds),
+        machine_settings=MachineSettings(
+            node_start_seconds=settings.node_start_seconds, assumptions=settings.assumptions
+        ),
         clock=clock,
     )
     try:

@@ -16,6 +16,7 @@ from contextlib import closing
 from pathlib import Path
 
 from airflow_provider_batch.emulator import DEFAULT_ACCOUNT_KEY, DEFAULT_ACCOUNT_NAME, DEFAULT_PORT
+from airflow_provider_batch.emulator.model.assumptions import Assumptions, parse_assumption
 from airflow_provider_batch.emulator.wire.signature import decode_key
 
 EXIT_USAGE = 2
@@ -84,6 +85,13 @@ def parser() -> argparse.ArgumentParser:
         action="store_true",
         help="permit a --host that other machines reach; they can then run commands here",
     )
+    serve.add_argument(
+        "--assume",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an answer to an open question about Azure Batch, see docs/assumptions.md; may be repeated",
+    )
     serve.add_argument("--log-level", choices=_LOG_LEVELS, default="warning", help="how much goes to stderr")
     return root
 
@@ -93,6 +101,7 @@ def _serve(options: argparse.Namespace) -> int:
     if not _ACCOUNT_NAME.fullmatch(options.account_name):
         raise StartError("--account-name takes 3 to 24 lower-case letters and digits.")
     _check_host(options.host, options.allow_non_loopback)
+    assumptions = _assumptions(options.assume)
     root = None if options.root is None else _root(options.root)
     with closing(_listen(options.host, options.port)) as listener:
         # Imported late: --help and refusals need neither the web server nor the engine.
@@ -113,12 +122,23 @@ def _serve(options: argparse.Namespace) -> int:
             allowed_hosts=tuple(options.allowed_host),
             url=_url(listener),
             log_level=options.log_level,
+            assumptions=assumptions,
         )
         try:
             serve(settings, listener, lambda: _announce(settings.url))
         except RootInUseError as error:
             raise StartError(f"--root: {error}. Name another one.") from None
     return 0
+
+
+def _assumptions(given: Sequence[str]) -> Assumptions:
+    assumptions = Assumptions()
+    for text in given:
+        try:
+            assumptions = parse_assumption(assumptions, text)
+        except ValueError as error:
+            raise StartError(f"--assume: {error}.") from None
+    return assumptions
 
 
 def _announce(url: str) -> None:

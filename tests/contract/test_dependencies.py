@@ -102,9 +102,9 @@ def test_terminated_job_ends_running_tasks_and_leaves_waiting_ones_active(batch:
     add(batch, job_id, "runs", "sleep 60")
     add(batch, job_id, "waits", dependsOn=after("runs"))
     wait_for(lambda: batch.call("get_task", job_id, "runs").execution_info.start_time)
-    batch.call("begin_terminate_job", job_id, options=models.BatchJobTerminateOptions())
+    batch.call("begin_terminate_job", job_id, {"terminateReason": "finish"})
     job = batch.call("get_job", job_id)
-    assert (job.state, job.execution_info.termination_reason) == ("completed", "UserTerminate")
+    assert (job.state, job.execution_info.termination_reason) == ("completed", "finish")
     ended, waits = batch.call("get_task", job_id, "runs"), batch.call("get_task", job_id, "waits")
     assert (ended.state, ended.execution_info.failure_info.code) == ("completed", "TaskEnded")
     assert (waits.state, waits.execution_info.start_time, waits.execution_info.result) == (

@@ -6,10 +6,10 @@ import logging
 import threading
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow_provider_batch.emulator import errors
@@ -21,6 +21,7 @@ from airflow_provider_batch.emulator.execution.executor import Executor, LocalEx
 from airflow_provider_batch.emulator.execution.layout import Layout
 from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
 from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import (
     Instruction,
     KillProcess,
@@ -32,9 +33,10 @@ from airflow_provider_batch.emulator.machine.machine import Machine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.ids import id_key
-from airflow_provider_batch.emulator.model.jobs import JobSpec
+from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec
 from airflow_provider_batch.emulator.model.states import (
     DisableTasks,
@@ -42,7 +44,7 @@ from airflow_provider_batch.emulator.model.states import (
     NodeState,
     TerminateReason,
 )
-from airflow_provider_batch.emulator.model.tasks import TaskFiles, TaskSpec
+from airflow_provider_batch.emulator.model.tasks import Task, TaskCounts, TaskFiles, TaskSpec
 from airflow_provider_batch.emulator.storage.trees import FileTree
 
 _log = logging.getLogger(__name__)
@@ -135,6 +137,24 @@ class Engine:
     def now(self) -> datetime:
         """Return the engine's time."""
         return self._clock.now()
+
+    # --- assumptions ---------------------------------------------------------------------------------
+
+    @property
+    def assumptions(self) -> Assumptions:
+        """The present answers to open questions about the service."""
+        with self._lock:
+            return self._machine.world.assumptions
+
+    def assume(self, name: str, text: str) -> None:
+        """
+        Answer an open question otherwise from now on.
+
+        :raises KeyError: there is no such question.
+        :raises ValueError: no such answer.
+        """
+        with self._lock:
+            self._feed(events.Assume(self.now(), self.assumptions.changed(name, text)))
 
     # --- pools ---------------------------------------------------------------------------------------
 
@@ -263,16 +283,19 @@ class Engine:
 
     # --- tasks ---------------------------------------------------------------------------------------
 
-    def add_task(self, job_id: str, spec: TaskSpec) -> datetime:
+    def add_task(self, job_id: str, spec: TaskSpec, together: Collection[str] = ()) -> datetime:
         """
         Add a task.
 
+        :param together: ids of all the tasks of the same request.
+
         Refusals: ``JobNotFound``, ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``,
         ``TaskExists``; dependencies in a job that does not use them (``UnsupportedProperty`` or
-        ``TaskDependenciesNotSpecifiedOnJob``, a setting).
+        ``TaskDependenciesNotSpecifiedOnJob``, a setting); ``InvalidPropertyValue`` for parents that do not
+        exist, if that is assumed.
         """
         with self._lock:
-            self._feed(events.AddTask(self.now(), job_id, spec))
+            self._feed(events.AddTask(self.now(), job_id, spec, frozenset(map(id_key, together))))
             return self._machine.state.task(job_id, spec.id).last_modified
 
     def update_task(
@@ -317,6 +340,28 @@ class Engine:
     def delete_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a task and its files, ending its processes. Refusals: ``JobNotFound``, ``TaskNotFound``."""
         self._feed(events.DeleteTask(self.now(), job_id, task_id, conditions=conditions))
+
+    def tasks_as_listed(self, job_id: str) -> list[Task]:
+        """
+        Return a job's tasks as lists show them: changes may show late, see :class:`Assumptions`.
+
+        Refusals: ``JobNotFound``.
+        """
+        with self._lock:
+            job, lag = self._machine.state.job(job_id), self.assumptions.list_lag
+            if not lag:
+                return list(job.tasks.values())
+            return list(self._history(job).tasks_at(job, self.now() - timedelta(seconds=lag)))
+
+    def task_counts(self, job_id: str) -> TaskCounts:
+        """Return a job's counts, which may be late, see :class:`Assumptions`. Refusals: ``JobNotFound``."""
+        with self._lock:
+            job, lag = self._machine.state.job(job_id), self.assumptions.stale_counts
+            past = self._history(job).counts.at(self.now() - timedelta(seconds=lag)) if lag else None
+            return past or job.counts
+
+    def _history(self, job: Job) -> JobHistory:
+        return self._machine.world.jobs[job.serial].history
 
     # --- files ---------------------------------------------------------------------------------------
 

@@ -229,7 +229,7 @@ class _Run:
         with self._lock:
             if self._unwanted:
                 return False
-            append = self._settings.append_output
+            append = self.instruction.append_output
             self._group = ProcessGroup(words, self._directory, self._variables, self._guard, append=append)
         return True
 

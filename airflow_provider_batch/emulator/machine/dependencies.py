@@ -98,6 +98,15 @@ class DependencyGraph:
             freed += self._satisfy_number(number)
         return freed
 
+    def abandon(self, task_id: str) -> None:
+        """Let those who wait for a task now wait for ever; who comes later waits for it as usual."""
+        self._waiting_for.pop(id_key(task_id), None)
+        number = numeric_id(task_id)
+        if number is not None:
+            for waited in self._ranges_with(number):
+                if number not in waited.satisfied:
+                    self._close(waited)
+
     def unsatisfy(self, task_id: str) -> None:
         """Note that a task which was satisfied is not so any more, for those who come later."""
         self._satisfied.discard(id_key(task_id))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from airflow_provider_batch.emulator.machine.timers import Timer
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.jobs import JobSpec
@@ -124,10 +125,15 @@ class DeleteJob(JobVerb):
 
 @dataclass(frozen=True)
 class AddTask(Event):
-    """A user adds a task to a job."""
+    """
+    A user adds a task to a job.
+
+    :param together: keys of the tasks that come with the same request.
+    """
 
     job_id: str
     spec: TaskSpec
+    together: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -159,6 +165,16 @@ class ReactivateTask(TaskVerb):
 @dataclass(frozen=True)
 class DeleteTask(TaskVerb):
     """A user deletes a task."""
+
+
+# --- tests --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Assume(Event):
+    """Open questions about the service are answered otherwise from now on."""
+
+    assumptions: Assumptions
 
 
 # --- nodes --------------------------------------------------------------------------------------------

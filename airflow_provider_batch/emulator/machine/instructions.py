@@ -32,6 +32,7 @@ class RunProcess:
 
     :param command: with the job's common environment settings before the task's own.
     :param directory: of the task or start task, relative to the node's root, with ``/``.
+    :param append_output: continue the output files of an earlier run, if there are any.
     :param job_id: None for a start task, as is ``task_id``.
     """
 
@@ -42,6 +43,7 @@ class RunProcess:
     is_dedicated: bool
     directory: str
     command: Command
+    append_output: bool = False
     job_id: str | None = None
     task_id: str | None = None
 

@@ -14,6 +14,7 @@ from airflow_provider_batch.emulator.machine.timers import (
 )
 from airflow_provider_batch.emulator.machine.transitions import move_job
 from airflow_provider_batch.emulator.machine.world import JobIndex, World, require
+from airflow_provider_batch.emulator.model.assumptions import PatchActiveJob
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.states import (
@@ -95,6 +96,9 @@ def _unbind(world: World, job: Job) -> None:
 def update(world: World, event: events.UpdateJob) -> None:
     """Take a new spec."""
     job = _open_job(world, event)
+    refuses = world.assumptions.patch_active_job is PatchActiveJob.REFUSED
+    if refuses and job.state is JobState.ACTIVE:
+        raise errors.operation_invalid_for_current_state()
     _check_change(job, event.spec)
     _unbind(world, job)
     job.spec = event.spec
@@ -125,7 +129,7 @@ def disable(world: World, event: events.DisableJob) -> None:
 
 def _disable(world: World, job: Job, disable_tasks: DisableTasks) -> None:
     if job.state is JobState.ACTIVE:
-        move_job(job, JobPassage.DISABLE, world.now)
+        move_job(world, job, JobPassage.DISABLE)
         _unbind(world, job)
     if disable_tasks in _DISABLE_ENDINGS:
         world.end_runs(job.runs, _DISABLE_ENDINGS[disable_tasks])
@@ -138,7 +142,7 @@ def enable(world: World, event: events.EnableJob) -> None:
     world.touch(job)
     if job.state is JobState.ACTIVE:
         return
-    move_job(job, JobPassage.ENABLE, world.now)
+    move_job(world, job, JobPassage.ENABLE)
     _bind(world, job)
     _watch_completion(world, job)
 
@@ -150,7 +154,7 @@ def terminate(world: World, event: events.TerminateJob) -> None:
 
 
 def _terminate(world: World, job: Job, reason: str) -> None:
-    move_job(job, JobPassage.TERMINATE, world.now)
+    move_job(world, job, JobPassage.TERMINATE)
     world.touch(job)
     job.terminate_reason = reason
     _unbind(world, job)
@@ -164,7 +168,7 @@ def delete(world: World, event: events.DeleteJob) -> None:
     require(event.conditions, job)
     if job.state is JobState.DELETING:
         raise errors.job_being_deleted()
-    move_job(job, JobPassage.DELETE, world.now)
+    move_job(world, job, JobPassage.DELETE)
     world.touch(job)
     _unbind(world, job)
     world.end_runs(job.runs, Ending.TERMINATE)
@@ -179,7 +183,7 @@ def settle(world: World, job: Job) -> None:
     if job.runs:
         return
     if job.state is JobState.DISABLING:
-        move_job(job, JobPassage.DISABLED, world.now)
+        move_job(world, job, JobPassage.DISABLED)
     elif job.state in (JobState.TERMINATING, JobState.DELETING):
         if world.settings.job_end_seconds > 0:
             timer = JobEndTimer(id_key(job.id), job.serial)
@@ -190,7 +194,7 @@ def settle(world: World, job: Job) -> None:
 
 def _end(world: World, job: Job) -> None:
     if job.state is JobState.TERMINATING:
-        move_job(job, JobPassage.COMPLETE, world.now)
+        move_job(world, job, JobPassage.COMPLETE)
         job.end_time = world.now
         return
     places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}

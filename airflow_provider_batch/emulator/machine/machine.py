@@ -19,6 +19,7 @@ from airflow_provider_batch.emulator.machine import (
     tasks,
     timers,
 )
+from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import Instruction, RunKind
 from airflow_provider_batch.emulator.machine.runs import Run
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
@@ -35,7 +36,8 @@ class Machine:
     """
 
     def __init__(self, settings: MachineSettings | None = None) -> None:
-        self.world = World(settings or MachineSettings())
+        settings = settings or MachineSettings()
+        self.world = World(settings, settings.assumptions)
 
     @property
     def state(self) -> State:
@@ -109,7 +111,15 @@ def _timer_due(world: World, event: events.TimerDue) -> None:
     _TIMERS[type(event.timer)](world, event.timer)
 
 
+def _assume(world: World, event: events.Assume) -> None:
+    """Answer otherwise from now on; pasts that were kept under other answers have gaps, and go."""
+    world.assumptions = event.assumptions
+    for index in world.jobs.values():
+        index.history = JobHistory()
+
+
 _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
+    events.Assume: _assume,
     events.CreatePool: pools.create,
     events.UpdatePool: pools.update,
     events.ResizePool: pools.resize,

@@ -17,6 +17,7 @@ from airflow_provider_batch.emulator.machine.timers import NodeTimer
 from airflow_provider_batch.emulator.machine.transitions import move_node
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import RerunOutput
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.nodes import Node, NodeError, RecentTask, StartTaskInfo
@@ -120,6 +121,7 @@ def _run_start_task(world: World, pool: Pool, node: Node) -> None:
             is_dedicated=node.is_dedicated,
             directory=START_TASK_DIRECTORY,
             command=spec.command,
+            append_output=world.assumptions.rerun_output is RerunOutput.APPEND,
         )
     )
 

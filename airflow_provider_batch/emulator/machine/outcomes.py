@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 
 from airflow_provider_batch.emulator.machine import jobs, nodes, tallies
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
@@ -11,6 +12,7 @@ from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskW
 from airflow_provider_batch.emulator.machine.transitions import move_task
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import WallClock
 from airflow_provider_batch.emulator.model.exits import ExitKind
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.ids import id_key
@@ -39,11 +41,11 @@ def queue_if_free(world: World, job: Job, task: Task) -> None:
 
 def requeue(world: World, job: Job, task: Task, passage: TaskPassage, info: TaskExecutionInfo) -> None:
     """Send a task back to the queue."""
-    tallies.count(job, task, -1)
-    move_task(task, passage, world.now)
+    tallies.count(world, job, task, -1)
+    move_task(world, task, passage)
     task.execution_info = info
     task.node = None
-    tallies.count(job, task, 1)
+    tallies.count(world, job, task, 1)
     queue_if_free(world, job, task)
 
 
@@ -56,18 +58,29 @@ def started(world: World, run: Run) -> None:
     nodes.remember_start(world.node_of(run), run.id, world.now)
     task = world.task_of(run)
     if task is not None:
+        world.remember(task)
         task.execution_info = replace(task.execution_info, start_time=world.now)
+        if task.clock_started is None:
+            task.clock_started = world.now
+        world.moved_by_node(task)
         watch_wall_clock(world, task, run)
 
 
 def watch_wall_clock(world: World, task: Task, run: Run) -> None:
     """Wait for the moment when a run has taken too long."""
-    limit = task.spec.constraints.max_wall_clock_time
-    if limit is None or run.started_at is None:
-        return
-    due = world.later(run.started_at, limit)
+    due = wall_clock_end(world, task, run)
     if due is not None:
         world.wake_at(TaskWallClockTimer(run.id), due)
+
+
+def wall_clock_end(world: World, task: Task, run: Run) -> datetime | None:
+    """The moment when a run has taken too long; None when it may take for ever, or has not begun."""
+    total = world.assumptions.wall_clock is WallClock.TOTAL
+    start = task.clock_started if total else run.started_at
+    limit = task.spec.constraints.max_wall_clock_time
+    if limit is None or start is None or run.started_at is None:
+        return None
+    return world.later(start, limit)
 
 
 def ended(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
@@ -148,10 +161,10 @@ def complete(
     :param info: with everything but the result, which follows from the failure.
     """
     result = TaskResult.SUCCESS if info.failure_info is None else TaskResult.FAILURE
-    tallies.count(job, task, -1)
-    move_task(task, passage, world.now)
+    tallies.count(world, job, task, -1)
+    move_task(world, task, passage)
     task.execution_info = replace(info, result=result)
-    tallies.count(job, task, 1)
+    tallies.count(world, job, task, 1)
     _watch_retention(world, job, task)
     actions = task.spec.exit_conditions.actions(kind, info.exit_code)
     if actions.dependency_action is DependencyAction.SATISFY:

@@ -11,6 +11,7 @@ from airflow_provider_batch.emulator.machine.runs import Run
 from airflow_provider_batch.emulator.machine.tables import TaskPassage
 from airflow_provider_batch.emulator.machine.transitions import move_task
 from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model.assumptions import RerunOutput
 from airflow_provider_batch.emulator.model.commands import Command
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
@@ -76,10 +77,10 @@ def _start(world: World, pool: Pool, node: Node, job: Job, task: Task) -> None:
     job.runs.add(run.id)
     place = TaskNode(pool.id, node.id, f"workitems/{job.id}/job-1/{task.id}")
     _leave_old_files(world, task, place)
-    tallies.count(job, task, -1)
-    move_task(task, TaskPassage.START, world.now)
+    tallies.count(world, job, task, -1)
+    move_task(world, task, TaskPassage.START)
     task.run_id, task.node, task.files_at, task.files = run.id, place, place, TaskFiles.KEPT
-    tallies.count(job, task, 1)
+    tallies.count(world, job, task, 1)
     nodes.occupy(world, pool, node, run, task)
     world.instruct(
         RunProcess(
@@ -90,6 +91,7 @@ def _start(world: World, pool: Pool, node: Node, job: Job, task: Task) -> None:
             is_dedicated=node.is_dedicated,
             directory=place.directory,
             command=_command(job, task),
+            append_output=world.assumptions.rerun_output is RerunOutput.APPEND,
             job_id=job.id,
             task_id=task.id,
         )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
+
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 
 
 class UndeclaredDependencies(str, Enum):
@@ -31,6 +33,7 @@ class MachineSettings:
     :param pool_quota: pools of the account; beyond it ``PoolQuotaReached``.
     :param active_job_quota: jobs that are not completed; beyond it ``ActiveJobAndScheduleQuotaReached``.
     :param undeclared_dependencies: see :class:`UndeclaredDependencies`.
+    :param assumptions: what is answered at first where the service's behaviour is not known.
     :param seed: goes into node ids, so that two emulators on one root directory never share one.
     """
 
@@ -42,4 +45,5 @@ class MachineSettings:
     pool_quota: int = 500
     active_job_quota: int = 1_000
     undeclared_dependencies: UndeclaredDependencies = UndeclaredDependencies.UNSUPPORTED_PROPERTY
+    assumptions: Assumptions = field(default_factory=Assumptions)
     seed: str = ""

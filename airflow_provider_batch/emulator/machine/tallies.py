@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.states import TaskResult, TaskState
 from airflow_provider_batch.emulator.model.tasks import Tally, Task
 
 
-def count(job: Job, task: Task, sign: int) -> None:
+def count(world: World, job: Job, task: Task, sign: int) -> None:
     """
     Add a task to its job's counts, or take it out.
 
     :param sign: 1 to add, -1 to take out, which must happen before the task changes.
     """
+    world.remember_counts(job)
     _count(job.counts.tasks, task, sign)
     _count(job.counts.slots, task, sign * task.spec.required_slots)
 

@@ -12,15 +12,17 @@ from airflow_provider_batch.emulator.machine.tables import TaskPassage
 from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskWallClockTimer
 from airflow_provider_batch.emulator.machine.world import World, require
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import ForwardReferences, ReactivationUnblocks
+from airflow_provider_batch.emulator.model.dependencies import TaskDependencies
 from airflow_provider_batch.emulator.model.exits import ExitKind
-from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.states import TaskState
 from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles
 
 
 def add(world: World, event: events.AddTask) -> None:
-    """Add a task; what it depends on need not exist."""
+    """Add a task; what it depends on need not exist, unless that is assumed."""
     job = world.state.job(event.job_id)
     jobs.refuse_closed(job)
     spec = event.spec
@@ -31,6 +33,8 @@ def add(world: World, event: events.AddTask) -> None:
         if world.settings.undeclared_dependencies is UndeclaredDependencies.NOT_SPECIFIED_ON_JOB:
             raise errors.task_dependencies_not_specified_on_job()
         raise errors.unsupported_property("dependsOn")
+    if world.assumptions.forward_references is ForwardReferences.REFUSED:
+        _refuse_unknown_parents(job, spec.depends_on, event.together)
     task = Task(
         spec=spec,
         job_id=job.id,
@@ -41,14 +45,33 @@ def add(world: World, event: events.AddTask) -> None:
         state_transition_time=world.now,
     )
     job.tasks[key] = task
-    tallies.count(job, task, 1)
+    tallies.count(world, job, task, 1)
     world.jobs[job.serial].dependencies.add((key, task.serial), spec.depends_on)
     outcomes.queue_if_free(world, job, task)
+
+
+def _refuse_unknown_parents(job: Job, depends_on: TaskDependencies, together: frozenset[str]) -> None:
+    known = job.tasks.keys() | together
+    for parent in depends_on.task_ids:
+        if id_key(parent) not in known:
+            raise errors.invalid_property_value("dependsOn.taskIds", parent, "There is no such task")
+    numbers = {numeric_id(key) for key in known} if depends_on.task_id_ranges else set()
+    for ids in depends_on.task_id_ranges:
+        # As many as the range is long: a huge range is not walked through.
+        if (
+            sum(number is not None and ids.start <= number <= ids.end for number in numbers)
+            <= ids.end - ids.start
+        ):
+            shown = f"{ids.start}-{ids.end}"
+            raise errors.invalid_property_value(
+                "dependsOn.taskIdRanges", shown, "Not all of these tasks exist"
+            )
 
 
 def _task(world: World, event: events.TaskVerb) -> tuple[Job, Task]:
     task = world.state.task(event.job_id, event.task_id)
     require(event.conditions, task)
+    world.remember(task)
     return world.state.job(event.job_id), task
 
 
@@ -88,9 +111,13 @@ def reactivate(world: World, event: events.ReactivateTask) -> None:
     if task.execution_info.exit_code == 0:
         raise errors.task_succeeded()
     world.touch(task)
+    task.clock_started = None
+    dependencies = world.jobs[job.serial].dependencies
     if task.satisfied:
         task.satisfied = False
-        world.jobs[job.serial].dependencies.unsatisfy(task.id)
+        dependencies.unsatisfy(task.id)
+    elif world.assumptions.reactivation_unblocks is ReactivationUnblocks.NO:
+        dependencies.abandon(task.id)
     outcomes.requeue(world, job, task, TaskPassage.REACTIVATE, TaskExecutionInfo())
 
 
@@ -104,7 +131,7 @@ def delete(world: World, event: events.DeleteTask) -> None:
     index.dependencies.forget((id_key(task.id), task.serial))
     if task.satisfied:
         index.dependencies.unsatisfy(task.id)
-    tallies.count(job, task, -1)
+    tallies.count(world, job, task, -1)
     del job.tasks[id_key(task.id)]
     if task.files_at is not None:
         jobs.delete_directory(world, task.files_at.pool_id, task.files_at.node_id, task.files_at.directory)
@@ -115,10 +142,9 @@ def on_wall_clock_timer(world: World, timer: TaskWallClockTimer) -> None:
     """End a run that took too long; the limit may have been changed since the timer was set."""
     run = world.runs.get(timer.run_id)
     task = None if run is None else world.task_of(run)
-    if run is None or task is None or run.started_at is None:
+    if run is None or task is None:
         return
-    limit = task.spec.constraints.max_wall_clock_time
-    due = None if limit is None else world.later(run.started_at, limit)
+    due = outcomes.wall_clock_end(world, task, run)
     if due is not None and due <= world.now:
         world.end_run(run.id, Ending.WALL_CLOCK)
 

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TypeVar
 
 from airflow_provider_batch.emulator.machine import tables
+from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool
@@ -82,19 +83,22 @@ def move_node(node: Node, passage: tables.NodePassage, at: datetime) -> None:
     node.state_transition_time = at
 
 
-def move_job(job: Job, passage: tables.JobPassage, at: datetime) -> None:
+def move_job(world: World, job: Job, passage: tables.JobPassage) -> None:
     """Change a job's state; states that are only passed through are not remembered as previous."""
     before, since = job.state, job.state_transition_time
-    job.state = _next(tables.JOB, f"job {job.id}", before, passage, job.story, at)
-    job.state_transition_time = at
+    job.state = _next(tables.JOB, f"job {job.id}", before, passage, job.story, world.now)
+    job.state_transition_time = world.now
     if before not in tables.JOB_PASSING:
         job.previous_state, job.previous_state_transition_time = before, since
+    world.moved_by_node(job)
 
 
-def move_task(task: Task, passage: tables.TaskPassage, at: datetime) -> None:
+def move_task(world: World, task: Task, passage: tables.TaskPassage) -> None:
     """Change a task's state."""
+    world.remember(task)
     before, since = task.state, task.state_transition_time
     entity = f"task {task.job_id}/{task.id}"
-    task.state = _next(tables.TASK, entity, before, passage, task.story, at)
-    task.state_transition_time = at
+    task.state = _next(tables.TASK, entity, before, passage, task.story, world.now)
+    task.state_transition_time = world.now
     task.previous_state, task.previous_state_transition_time = before, since
+    world.moved_by_node(task)

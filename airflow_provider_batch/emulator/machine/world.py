@@ -9,12 +9,14 @@ from typing import Protocol
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.machine.capacity import Capacity
 from airflow_provider_batch.emulator.machine.dependencies import DependencyGraph
+from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import Instruction, KillProcess, SetTimer
 from airflow_provider_batch.emulator.machine.queues import ReadyTasks
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.timers import Timer
+from airflow_provider_batch.emulator.model.assumptions import Assumptions, EtagOnNodeChanges
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
@@ -31,10 +33,11 @@ class _Modified(Protocol):
 
 @dataclass
 class JobIndex:
-    """What the machine keeps of a job besides its state: who waits for whom, and who may run."""
+    """What the machine keeps of a job besides its state: who waits for whom, who may run, what was before."""
 
     dependencies: DependencyGraph = field(default_factory=DependencyGraph)
     ready: ReadyTasks = field(default_factory=ReadyTasks)
+    history: JobHistory = field(default_factory=JobHistory)
 
 
 @dataclass
@@ -66,6 +69,7 @@ class World:
     """
 
     settings: MachineSettings
+    assumptions: Assumptions = field(default_factory=Assumptions)
     state: State = field(default_factory=State)
     now: datetime = datetime(1, 1, 1, tzinfo=timezone.utc)
     instructions: list[Instruction] = field(default_factory=list)
@@ -105,6 +109,23 @@ class World:
     def touch(self, entity: _Modified) -> None:
         """Mark a user's change; no two changes of one entity carry the same time, hence the same ETag."""
         entity.last_modified = max(self.now, entity.last_modified + _MICROSECOND)
+
+    def moved_by_node(self, entity: _Modified) -> None:
+        """Mark a change of state: it moves the ETag only if that is assumed."""
+        if self.assumptions.etag_on_node_changes is EtagOnNodeChanges.MOVES:
+            self.touch(entity)
+
+    def remember(self, task: Task) -> None:
+        """Keep how a task looks, before it changes, if lists are to show changes late."""
+        if self.assumptions.list_lag:
+            history = self.jobs[self.state.job(task.job_id).serial].history
+            history.keep_task(task, self.now, self.now - timedelta(seconds=self.assumptions.list_lag))
+
+    def remember_counts(self, job: Job) -> None:
+        """Keep a job's counts, before they change, if they are to be late."""
+        if self.assumptions.stale_counts:
+            oldest = self.now - timedelta(seconds=self.assumptions.stale_counts)
+            self.jobs[job.serial].history.keep_counts(job.counts, self.now, oldest)
 
     def stir(self, pool_id: str) -> None:
         """Look for work for a pool's nodes at the end of this event."""

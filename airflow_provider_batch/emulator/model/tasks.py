@@ -99,6 +99,7 @@ class Task:
         {}``.
     :param files_at: where its files are; outlives ``node`` when the task waits for its next run.
     :param run_id: process that runs now; None without.
+    :param clock_started: when it first ran since it was added or reactivated; None before.
     :param satisfied: the tasks that depend on it may start.
     :param last_modified: moved by what users do, never by what nodes do.
     """
@@ -117,6 +118,7 @@ class Task:
     files: TaskFiles = TaskFiles.NONE
     files_at: TaskNode | None = None
     run_id: int | None = None
+    clock_started: datetime | None = None
     satisfied: bool = False
     story: list[str] = field(default_factory=list, repr=False)
 

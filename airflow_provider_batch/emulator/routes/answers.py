@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.service.files import Download, FileFacts
 from airflow_provider_batch.emulator.service.results import Found
+from airflow_provider_batch.emulator.wire import casing
 from airflow_provider_batch.emulator.wire.fields import Json
 from airflow_provider_batch.emulator.wire.times import format_http_date
 
@@ -54,6 +55,14 @@ def written(status: int, url: str, last_modified: datetime) -> Response:
 def deleted(status: int) -> Response:
     """A delete carries neither ETag nor address."""
     return Response(status_code=status)
+
+
+def with_capitals(answer: Response) -> Response:
+    """The same answer with the words in capitals that were recorded so."""
+    if answer.headers.get("content-type") != JSON_TYPE:
+        return answer
+    headers = {name: value for name, value in answer.headers.items() if name != "content-length"}
+    return Response(_dump(casing.with_capitals(json.loads(bytes(answer.body)))), answer.status_code, headers)
 
 
 def file_facts(facts: FileFacts) -> Response:

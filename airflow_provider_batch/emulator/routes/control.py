@@ -7,6 +7,7 @@ Reading needs no signature. Writing needs the account key in a header that no we
 from __future__ import annotations
 
 import hmac
+import json
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,16 +15,20 @@ from starlette.routing import Route
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
+from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
 
 KEY_HEADER = "x-batch-emulator-key"
 """Carries the account key of a write."""
 
 
 class ControlRoutes:
-    """Health, and counts of requests."""
+    """Health, counts of requests, and answers to open questions about the service."""
 
-    def __init__(self, counter: RequestCounter, account: str, key: str) -> None:
+    def __init__(
+        self, counter: RequestCounter, assumptions: AssumptionSwitches, account: str, key: str
+    ) -> None:
         self._counter = counter
+        self._assumptions = assumptions
         self._account = account
         self._key = key
 
@@ -33,6 +38,8 @@ class ControlRoutes:
             Route("/_emulator/health", self.health, methods=["GET"]),
             Route("/_emulator/requests", self.requests, methods=["GET"]),
             Route("/_emulator/requests", self.reset, methods=["DELETE"]),
+            Route("/_emulator/assumptions", self.assumptions, methods=["GET"]),
+            Route("/_emulator/assumptions/{name}", self.assume, methods=["PUT"]),
         ]
 
     async def health(self, _request: Request) -> Response:
@@ -46,8 +53,25 @@ class ControlRoutes:
 
     async def reset(self, request: Request) -> Response:
         """Count anew."""
+        self._check_key(request)
+        self._counter.reset()
+        return Response(status_code=204)
+
+    async def assumptions(self, _request: Request) -> Response:
+        """Say what is answered where the service's behaviour is not known."""
+        return JSONResponse(self._assumptions.list())
+
+    async def assume(self, request: Request) -> Response:
+        """Answer one open question otherwise; the body is ``{"value": "..."}``."""
+        self._check_key(request)
+        try:
+            body: object = json.loads(await request.body())
+        except ValueError:
+            raise errors.invalid_request_body("It is not JSON") from None
+        self._assumptions.set(request.path_params["name"], body)
+        return Response(status_code=204)
+
+    def _check_key(self, request: Request) -> None:
         sent = request.headers.get(KEY_HEADER, "")
         if not hmac.compare_digest(sent.encode(), self._key.encode()):
             raise errors.authentication_failed(f"{KEY_HEADER} must carry the account key.")
-        self._counter.reset()
-        return Response(status_code=204)

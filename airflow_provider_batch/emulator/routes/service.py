@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.routes import answers
 from airflow_provider_batch.emulator.routes.calls import Call
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.routes.matching import Match, Matcher
@@ -47,4 +48,5 @@ class BatchRoutes:
             links=Links.of_scope(request.scope),
             request_id=request.scope["state"]["request_id"],
         )
-        return await run_in_threadpool(handler, self._services, call)
+        answer = await run_in_threadpool(handler, self._services, call)
+        return answers.with_capitals(answer) if self._services.assumptions.capital_words else answer

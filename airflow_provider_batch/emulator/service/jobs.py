@@ -116,8 +116,8 @@ class Jobs:
 
     def task_counts(self, job_id: str, links: Links) -> Found:
         """Return how many tasks are in which state."""
-        with self._engine.reading() as state:
-            counts = task_counts_json(state.job(job_id).counts)
+        with self._engine.reading():
+            counts = task_counts_json(self._engine.task_counts(job_id))
         return Found(counts)
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.service.account import Account
+from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
 from airflow_provider_batch.emulator.service.files import Files
 from airflow_provider_batch.emulator.service.jobs import Jobs
 from airflow_provider_batch.emulator.service.nodes import Nodes
@@ -23,8 +24,17 @@ class Services:
     jobs: Jobs
     tasks: Tasks
     files: Files
+    assumptions: AssumptionSwitches
 
     @classmethod
     def over(cls, engine: Engine) -> Services:
         """Build them all."""
-        return cls(Account(), Pools(engine), Nodes(engine), Jobs(engine), Tasks(engine), Files(engine))
+        return cls(
+            Account(),
+            Pools(engine),
+            Nodes(engine),
+            Jobs(engine),
+            Tasks(engine),
+            Files(engine),
+            AssumptionSwitches(engine),
+        )

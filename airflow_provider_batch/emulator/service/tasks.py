@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -55,10 +55,14 @@ class Tasks:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def add(self, job_id: str, body: Json) -> datetime:
-        """Add one task."""
+    def add(self, job_id: str, body: Json, together: Collection[str] = ()) -> datetime:
+        """
+        Add one task.
+
+        :param together: ids of all the tasks of the same request.
+        """
         with self._engine.reading() as state:
-            return self._engine.add_task(job_id, task_spec(body, state.job(job_id)))
+            return self._engine.add_task(job_id, task_spec(body, state.job(job_id)), together)
 
     def add_collection(self, job_id: str, body: Json, links: Links, request_id: str) -> Json:
         """Add up to 100 tasks; each succeeds or fails by itself."""
@@ -70,7 +74,8 @@ class Tasks:
             refuse_unimplemented(task, _UNIMPLEMENTED)
         with self._engine.reading() as state:
             state.job(job_id)
-            results = [self._add_one(job_id, task, links, request_id) for task in bodies]
+            together = frozenset(task["id"] for task in bodies)
+            results = [self._add_one(job_id, task, together, links, request_id) for task in bodies]
         return {"odata.metadata": links.metadata("taskaddresult"), "value": results}
 
     def get(self, job_id: str, task_id: str, conditions: Conditions, query: Query, links: Links) -> Found:
@@ -84,8 +89,8 @@ class Tasks:
 
     def list(self, job_id: str, path: str, query: Query, links: Links) -> Json:
         """Return one page of a job's tasks."""
-        with self._engine.reading() as state:
-            return _LIST.page(state.job(job_id).tasks.values(), path, query, links)
+        with self._engine.reading():
+            return _LIST.page(self._engine.tasks_as_listed(job_id), path, query, links)
 
     def replace(self, job_id: str, task_id: str, body: Json, conditions: Conditions) -> datetime:
         """PUT: set the constraints, those that are left out to their defaults."""
@@ -121,9 +126,11 @@ class Tasks:
             state.task(job_id, task_id)
         return {"odata.metadata": links.metadata("subtaskinfo"), "value": []}
 
-    def _add_one(self, job_id: str, body: Json, links: Links, request_id: str) -> Json:
+    def _add_one(
+        self, job_id: str, body: Json, together: frozenset[str], links: Links, request_id: str
+    ) -> Json:
         try:
-            last_modified = self.add(job_id, body)
+            last_modified = self.add(job_id, body, together)
         except errors.ServiceError as error:
             if error.code in _OF_THE_JOB:
                 raise

@@ -71,6 +71,7 @@ class Node:
 
     def __init__(self, root: Path, settings: ExecutionSettings) -> None:
         self.listener = Listener()
+        self.append_output = False
         self.layout = Layout(root)
         account = ("devbatch", "http://127.0.0.1:10010")
         self.executor = LocalExecutor(self.layout, lambda: account, self.listener, settings)
@@ -94,8 +95,9 @@ class Node:
         self.listener.runs[run_id] = Heard()
         command = Command(command_line, settings, resource_files)
         directory = "workitems/j/job-1/t"
+        place = ("p", "n", True, directory)
         self.executor.run(
-            RunProcess(run_id, RunKind.TASK, "p", "n", True, directory, command, job_id="j", task_id="t")
+            RunProcess(run_id, RunKind.TASK, *place, command, self.append_output, job_id="j", task_id="t")
         )
         return run_id
 

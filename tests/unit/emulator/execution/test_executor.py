@@ -184,17 +184,11 @@ def test_second_run_starts_its_output_again_and_keeps_wd(node: Node) -> None:
     assert node.stdout == "second\nkept\n"
 
 
-class TestAppending:
-    """With the switch that continues the output of the run before."""
-
-    @pytest.fixture
-    def settings(self) -> ExecutionSettings:
-        return ExecutionSettings(append_output=True)
-
-    def test_second_run_continues_the_output(self, node: Node) -> None:
-        node.run("/bin/echo first")
-        node.run("/bin/echo second")
-        assert node.stdout == "first\nsecond\n"
+def test_second_run_continues_the_output_when_it_is_told_to(node: Node) -> None:
+    node.append_output = True
+    node.run("/bin/echo first")
+    node.run("/bin/echo second")
+    assert node.stdout == "first\nsecond\n"
 
 
 def test_deleted_directory_is_out_of_sight_at_once_while_a_process_still_writes(node: Node) -> None:

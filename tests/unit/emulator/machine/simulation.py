@@ -25,6 +25,7 @@ from airflow_provider_batch.emulator.machine.instructions import (
 )
 from airflow_provider_batch.emulator.machine.machine import Machine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.model.assumptions import EtagOnNodeChanges, ReactivationUnblocks
 from airflow_provider_batch.emulator.model.commands import Command
 from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
@@ -82,12 +83,14 @@ class Simulation:
     def feed(self, event: events.Event) -> list[Instruction]:
         """Give the machine an event and check everything."""
         before = self._snapshot()
+        abandoned = self._abandoned_by(event)
         try:
             instructions = self.machine.handle(event)
         except ServiceError:
             assert self._snapshot() == before, "a refused request has changed something"
             raise
         self._note_added(event)
+        self._note_abandoned(event, abandoned)
         self._note_satisfied()
         for instruction in instructions:
             self._perform(instruction)
@@ -254,6 +257,26 @@ class Simulation:
             pending.update(range(ids.start, ids.end + 1))
         self._pending[task.serial] = pending - _satisfied(job)
 
+    def _abandoned_by(self, event: events.Event) -> set[str | int]:
+        """The names of a task whose reactivation leaves those who wait for it where they are, if it does."""
+        unblocks = self.machine.world.assumptions.reactivation_unblocks
+        if not isinstance(event, events.ReactivateTask) or unblocks is ReactivationUnblocks.YES:
+            return set()
+        job = self.machine.state.jobs.get(id_key(event.job_id))
+        task = None if job is None else job.tasks.get(id_key(event.task_id))
+        if task is None or _satisfies(task):
+            return set()
+        number = numeric_id(task.id)
+        return {id_key(task.id)} if number is None else {id_key(task.id), number}
+
+    def _note_abandoned(self, event: events.Event, names: set[str | int]) -> None:
+        if isinstance(event, events.ReactivateTask):
+            for task in self.machine.state.job(event.job_id).tasks.values():
+                pending = self._pending[task.serial]
+                for name in pending & names:
+                    pending.remove(name)
+                    pending.add(f"never {name!r}")
+
     def _note_satisfied(self) -> None:
         for job in self.machine.state.jobs.values():
             satisfied = _satisfied(job)
@@ -262,15 +285,16 @@ class Simulation:
 
     def _check_passages(self, event: events.Event, before: dict[str, Any]) -> None:
         by_user = isinstance(event, _USER_EVENTS)
+        moves = self.machine.world.assumptions.etag_on_node_changes is EtagOnNodeChanges.MOVES
         for job in self.machine.state.jobs.values():
             for task in job.tasks.values():
                 modified, state = before["tasks"].get(task.serial, (task.last_modified, task.state))
                 if state is TaskState.COMPLETED and task.state is not TaskState.COMPLETED:
                     assert isinstance(event, events.ReactivateTask), "completed is left only by reactivate"
                     assert id_key(event.task_id) == id_key(task.id)
-                assert by_user or task.last_modified == modified, "a node has moved a task's ETag"
+                assert by_user or moves or task.last_modified == modified, "a node has moved a task's ETag"
             modified, job_state = before["jobs"].get(job.serial, (job.last_modified, job.state))
-            if not by_user and job.state is job_state:
+            if not by_user and not moves and job.state is job_state:
                 assert job.last_modified == modified, "a node has moved a job's ETag"
         for pool in self.machine.state.pools.values():
             modified = before["pools"].get(pool.serial, pool.last_modified)

@@ -15,6 +15,14 @@ from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import (
+    Assumptions,
+    EtagOnNodeChanges,
+    ForwardReferences,
+    PatchActiveJob,
+    ReactivationUnblocks,
+    WallClock,
+)
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
 from airflow_provider_batch.emulator.model.ids import id_key
@@ -97,17 +105,30 @@ POOLS = st.builds(
     node_fill_type=st.sampled_from(NodeFillType),
     start_task=st.none() | st.builds(StartTaskSpec, st.just(COMMAND), st.integers(0, 1), st.booleans()),
 )
+ASSUMPTIONS = st.just(Assumptions()) | st.builds(
+    Assumptions,
+    forward_references=st.sampled_from(ForwardReferences),
+    reactivation_unblocks=st.sampled_from(ReactivationUnblocks),
+    list_lag=st.sampled_from([0.0, 2.0]),
+    stale_counts=st.sampled_from([0.0, 2.0]),
+    wall_clock=st.sampled_from(WallClock),
+    patch_active_job=st.sampled_from(PatchActiveJob),
+    etag_on_node_changes=st.sampled_from(EtagOnNodeChanges),
+)
 
 
 class AnyOrder(RuleBasedStateMachine):
     """Users, nodes and time in any order."""
 
-    @initialize(job_end=st.sampled_from([0.0, 1.0]), quota=st.sampled_from([4, 100]))
-    def begin(self, job_end: float, quota: int) -> None:
-        self.world = Simulation(
-            MachineSettings(node_start_seconds=3.0, job_end_seconds=job_end, dedicated_core_quota=quota),
-            starts_processes=False,
+    @initialize(job_end=st.sampled_from([0.0, 1.0]), quota=st.sampled_from([4, 100]), assumptions=ASSUMPTIONS)
+    def begin(self, job_end: float, quota: int, assumptions: Assumptions) -> None:
+        settings = MachineSettings(
+            node_start_seconds=3.0,
+            job_end_seconds=job_end,
+            dedicated_core_quota=quota,
+            assumptions=assumptions,
         )
+        self.world = Simulation(settings, starts_processes=False)
         # Without these a run spends most of its steps on asking for what is not there.
         self.world.pool("p", 2, task_slots_per_node=2)
         self.world.job("j", "p")

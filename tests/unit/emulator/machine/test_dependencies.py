@@ -13,6 +13,7 @@ from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine.dependencies import DependencyGraph
 from airflow_provider_batch.emulator.machine.settings import MachineSettings, UndeclaredDependencies
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.assumptions import Assumptions, ReactivationUnblocks
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.exits import (
     ExitCodeRange,
@@ -215,3 +216,20 @@ def test_huge_ranges_are_not_expanded() -> None:
     graph.add(("last", -1), _range(7, 7))
     assert graph.satisfy("7") == [("last", -1)]
     assert not graph.is_free(("c0", 0))
+
+
+def test_dependent_stays_blocked_after_reactivation_if_that_is_assumed() -> None:
+    settings = MachineSettings(
+        node_start_seconds=3.0, assumptions=Assumptions(reactivation_unblocks=ReactivationUnblocks.NO)
+    )
+    machine = Simulation(settings)
+    machine.pool(nodes=10)
+    machine.job()
+    machine.task("1")
+    blocked = [machine.task("c", depends_on=_ids("1")), machine.task("d", depends_on=_range(1, 1))]
+    machine.exit("1", 1)
+    machine.do(events.ReactivateTask, "j", "1")
+    later = machine.task("e", depends_on=_range(1, 1))
+    machine.exit("1", 0)
+    assert [child.state for child in blocked] == [TaskState.ACTIVE] * 2
+    assert later.state is TaskState.RUNNING

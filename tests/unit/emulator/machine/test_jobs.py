@@ -369,6 +369,6 @@ def test_unlisted_passage_of_a_job_is_a_bug_and_tells_its_story(machine: Simulat
     job = machine.job()
     machine.do(events.TerminateJob, "j", "why")
     with pytest.raises(InvalidTransition, match="active --terminate--> terminating") as caught:
-        move_job(job, JobPassage.DISABLE, machine.now)
+        move_job(machine.machine.world, job, JobPassage.DISABLE)
     assert len(caught.value.story) == 2
     assert job.state is JobState.COMPLETED
