@@ -221,7 +221,7 @@ class _Watch:
             return
         self.next_look = now + timedelta(seconds=LOOK_EVERY)
         try:
-            text = yield from self._why_it_waits(now)
+            text = yield from self._why_it_waits()
         except (BatchTaskLostError, BatchPoolUnusableError):
             raise
         except AzureBatchError as error:
@@ -231,20 +231,21 @@ class _Watch:
             self.last_text = text
             yield Log(f"Waiting: {text}.")
 
-    def _why_it_waits(self, now: datetime) -> Flow[str | None]:
+    def _why_it_waits(self) -> Flow[str | None]:
         text = yield from self._job_trouble()
         if text is None and self.options.may_be_blocked:
             text = yield from waiting.blocked_by(self.key)
         if text is not None or not self.submission.batch_pool_id:
             return text
         # The second look at a pool that looked hopeless must not see what the first one saw.
-        max_age = SECOND_LOOK if self.hopeless_looks else LOOK_EVERY
+        max_age = SECOND_LOOK / 2 if self.hopeless_looks else LOOK_EVERY
         view = yield from shared(waiting.look_at_pool(self.submission.batch_pool_id), max_age)
         self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
         if self.hopeless_looks > 1:
             raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
         if view.hopeless:
-            self.next_look = now + timedelta(seconds=SECOND_LOOK)
+            seen: datetime = yield Now()
+            self.next_look = seen + timedelta(seconds=SECOND_LOOK)
         return view.text
 
     def _job_trouble(self) -> Flow[str | None]:

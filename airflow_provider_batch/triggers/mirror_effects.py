@@ -1,0 +1,56 @@
+"""What a flow asks for, done for one of many mirrors of a Batch job."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from airflow_provider_batch.domain.flow import Effect, Look, Shared, Snapshot, Wait
+from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.triggers.effects import TriggerEffects
+from airflow_provider_batch.triggers.job_poller import Subscription
+
+__all__ = ["MirrorEffects"]
+
+
+class MirrorEffects:
+    """
+    Performs the effects of a flow; looks, waits, snapshots and explanations are shared with other mirrors.
+
+    :param subscription: the mirror's place at the poller of its job.
+    :param log: the Airflow task log.
+    :param save: keeps the state of the flow over a restart of the triggerer.
+    """
+
+    def __init__(
+        self, subscription: Subscription, log: Any, save: Callable[[dict[str, Any]], Awaitable[None]]
+    ) -> None:
+        self._subscription = subscription
+        self._alone = TriggerEffects(subscription.port, log, save)
+
+    async def __call__(self, effect: Effect) -> Any:
+        """
+        Perform one effect; what concerns another job is done as for one who watches alone.
+
+        :param effect: what the flow asks for.
+        :return: its result.
+        """
+        job = self._subscription.batch_job_id
+        match effect:
+            case Look(key) if key.batch_job_id == job:
+                return await self._subscription.look(key)
+            case Wait(seconds, key) if key.batch_job_id == job:
+                return await self._subscription.wait(seconds, key)
+            case Snapshot(batch_job_id) if batch_job_id == job:
+                return await self._subscription.snapshot()
+            case Shared(request, max_age):
+                return await self._subscription.read(request, max_age)
+            case Request() as request if request.method != "GET":
+                return await self._write(request)
+        return await self._alone(effect)
+
+    async def _write(self, request: Request) -> Any:
+        try:
+            return await self._alone(request)
+        finally:
+            self._subscription.wrote()
