@@ -10,7 +10,8 @@ import pytest
 
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.collection import Added, add_tasks
-from airflow_provider_batch.domain.flow import drive, drive_async, pages
+from airflow_provider_batch.domain.flow import Effect, drive, drive_async, pages
+from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import BatchConflictError, BatchOwnershipError, BatchServiceError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook, AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
@@ -115,4 +116,9 @@ def test_job_that_has_ended_is_known_by_its_code(account: Account, job: str) -> 
 
 async def test_flow_runs_in_an_event_loop_too(account: Account, job: str) -> None:
     async with AzureBatchAsyncHook(CONN_ID) as asynchronous:
-        assert await drive_async(add_tasks(job, bodies(101)), asynchronous.send) == Added(101, 0, 2)
+
+        async def perform(effect: Effect) -> Answer:
+            assert isinstance(effect, Request)
+            return await asynchronous.send(effect)
+
+        assert await drive_async(add_tasks(job, bodies(101)), perform) == Added(101, 0, 2)

@@ -160,10 +160,40 @@ def test_no_request_exceeds_the_limit_and_none_could_have_taken_the_next_task(si
         assert length + 1 + len(json.dumps(first, separators=(",", ":"))) > MAX_BYTES
 
 
+@pytest.mark.parametrize(("too_many", "requests"), [(0, 1), (1, 2)])
+def test_request_is_filled_to_its_last_byte(batch: CollectingBatch, too_many: int, requests: int) -> None:
+    frame = len('{"value":[,,]}') + sum(len(json.dumps(body(name), separators=(",", ":"))) for name in "abc")
+    wanted = [body("a"), body("b"), body("c", size=MAX_BYTES - frame + too_many)]
+    assert add(batch, wanted).requests == requests
+    assert too_many or len(batch.requests[0].content or "") == MAX_BYTES
+
+
+def test_task_may_fill_a_request_alone(batch: CollectingBatch) -> None:
+    frame = len('{"value":[]}') + len(json.dumps(body("a"), separators=(",", ":")))
+    assert add(batch, [body("a", size=MAX_BYTES - frame)]).added == 1
+    with pytest.raises(AzureBatchConfigurationError, match="'b'"):
+        add(batch, [body("b", size=MAX_BYTES - frame + 1)])
+
+
 def test_size_counts_characters_as_they_are_sent(batch: CollectingBatch) -> None:
     wanted = [{**body(name), "commandLine": "é" * 70_000} for name in "abc"]  # six bytes each when sent
     add(batch, wanted)
     assert sent(batch) == [["a", "b"], ["c"]]
+
+
+def test_dependencies_arrive_whether_tasks_share_them_or_not(batch: CollectingBatch) -> None:
+    shared = {"taskIds": ["a", "b"]}
+    given_to = [None, shared, shared, {}, {"taskIdRanges": [{"start": 1, "end": 9}]}, shared, dict(shared)]
+    wanted = [{**task, "dependsOn": depends} for task, depends in zip(bodies(7), given_to, strict=True)]
+    add(batch, [body("alone"), *wanted])
+    arrived = [task.get("dependsOn") for _, task in batch.tasks.items()]
+    assert arrived == [None] + [depends or None for depends in given_to]
+
+
+def test_shared_dependencies_count_for_each_task(batch: CollectingBatch) -> None:
+    shared = {"taskIds": ["x" * 60_000]}
+    add(batch, [{**task, "dependsOn": shared} for task in bodies(20)])
+    assert [len(chunk) for chunk in sent(batch)] == [14, 6]
 
 
 def test_task_that_fits_into_no_request_is_named_before_anything_is_added(batch: CollectingBatch) -> None:
