@@ -6,6 +6,7 @@ What it reads is what the web UI shows.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -105,13 +106,22 @@ class AirflowRest:
         """Let the DAG run."""
         self._call("PATCH", f"/dags/{dag_id}", json={"is_paused": False})
 
-    def trigger(self, dag_id: str, conf: Mapping[str, Any]) -> str:
+    def unpause_all(self, dag_id_pattern: str) -> None:
+        """Let all DAGs run whose id has the pattern, ``%`` standing for anything, in one request."""
+        params = {"dag_id_pattern": dag_id_pattern, "limit": 1000}
+        self._call("PATCH", "/dags", params=params, json={"is_paused": False})
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any], run_id: str | None = None) -> str:
         """
         Start a run; each call starts another.
 
+        :param conf: its configuration.
+        :param run_id: its run id; by default Airflow chooses one.
         :return: its run id.
         """
         body: dict[str, Any] = {"conf": dict(conf)}
+        if run_id is not None:
+            body["dag_run_id"] = run_id
         if self._major >= 3:
             body["logical_date"] = None
         return str(self._call("POST", f"/dags/{dag_id}/dagRuns", json=body).json()["dag_run_id"])
@@ -119,6 +129,25 @@ class AirflowRest:
     def run_state(self, dag_id: str, run_id: str) -> str:
         """State of a run: ``queued``, ``running``, ``success`` or ``failed``."""
         return str(self._call("GET", self._run(dag_id, run_id)).json()["state"])
+
+    def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
+        """Mark a run as a person does in the UI: ``success`` or ``failed``."""
+        self._call("PATCH", self._run(dag_id, run_id), json={"state": state})
+
+    def clear_run(self, dag_id: str, run_id: str) -> None:
+        """Let every task of a run run again."""
+        self._call("POST", f"{self._run(dag_id, run_id)}/clear", json={"dry_run": False})
+
+    def delete_run(self, dag_id: str, run_id: str) -> None:
+        """Delete a run that has ended, with all that Airflow knows of it."""
+        self._call("DELETE", self._run(dag_id, run_id))
+
+    def create_connection(self, connection_id: str, connection: Mapping[str, Any]) -> None:
+        """Create a connection from the JSON object that an environment variable would have."""
+        extra = json.dumps(connection.get("extra", {}))
+        self._call(
+            "POST", "/connections", json={**connection, "connection_id": connection_id, "extra": extra}
+        )
 
     def task_instances(self, dag_id: str, run_id: str) -> list[TaskInstance]:
         """All task instances of a run, mapped ones by index."""

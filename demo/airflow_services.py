@@ -195,6 +195,8 @@ def _settings(home: Path, dags_folder: Path, port: int) -> dict[str, str]:
         }
     else:
         options |= {
+            # SQLite locks no rows: a worker that looks for the next tasks too counts their tries twice.
+            ("scheduler", "schedule_after_task_execution"): False,
             ("api", "auth_backends"): "airflow.providers.fab.auth_manager.api.auth.backend.basic_auth",
             ("api", "maximum_page_limit"): 1000,
             ("webserver", "web_server_host"): LOOPBACK,
