@@ -393,20 +393,58 @@ def parent_ids(depends_on: Mapping[str, Any] | None) -> list[str]:
 # --- random scenarios ------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Taste:
+    """
+    What one scenario is made of.
+
+    Each has only some of the features, and those often: with all of them in each, hardly a native edge would
+    be left, and two rare features would never meet.
+    """
+
+    rules: tuple[str, ...]
+    widths: tuple[int | None, ...]
+    retries: tuple[int, ...]
+    density: float
+    foreign: float
+    skips: float
+    late: float
+    edges_late: float
+    failures: float
+
+    @classmethod
+    def draw(cls, random: Random) -> Taste:
+        choice = random.choice
+        none_failed = ("none_failed", "none_failed_min_one_success")
+        held = choice(((), none_failed, ("all_done",), (*none_failed, "all_done")))
+        return cls(
+            rules=("all_success", *held, *choice(((), (), (), RULES))),
+            widths=choice(((None,), (None, None, 1, 2, 3), (None, None, None, 0, UNKNOWN_WIDTH))),
+            retries=choice(((0,), (0, 0, 1, 2))),
+            density=choice((0.2, 0.6)),
+            foreign=choice((0.0, 0.0, 0.2)),
+            skips=choice((0.0, 0.0, 0.4)),
+            late=choice((0.0, 0.0, 0.2)),
+            edges_late=choice((0.0, 0.0, 0.3)),
+            failures=choice((0.1, 0.4)),
+        )
+
+
 def scenario(random: Random) -> Scenario:
-    """Draw a graph with its script; half of the members have a rule that Batch may hold."""
+    """Draw a graph and its script."""
+    taste = Taste.draw(random)
     foreign: list[Foreign] = []
-    for number in range(random.choice((0, 0, 1, 2, 3))):
+    for number in range(random.randint(1, 3) if taste.foreign else 0):
         upstream = frozenset(task.task_id for task in foreign if random.random() < 0.6)
         outcome = random.choice((SUCCESS, SUCCESS, FAILED, SKIPPED))
         foreign.append(Foreign(f"f{number}", upstream, random.choice(FOREIGN_RULES), outcome))
     known = [task.task_id for task in foreign]
     before_launch = frozenset(task_id for task_id in known if random.random() < 0.6)
     members: list[Member] = []
-    for number in range(random.randint(1, 6)):
-        members.append(_member(f"m{number}", members, known, random))
+    for number in range(random.randint(2, 6)):
+        members.append(_member(f"m{number}", members, known, taste, random))
     script = {
-        (member.task_id, index): tuple(_attempt(member, random) for _ in range(1 + member.retries))
+        (member.task_id, index): tuple(_attempt(member, taste, random) for _ in range(1 + member.retries))
         for member in members
         for index in instances(member.width)
     }
@@ -415,23 +453,23 @@ def scenario(random: Random) -> Scenario:
     )
 
 
-def _member(task_id: str, members: list[Member], foreign: list[str], random: Random) -> Member:
-    density = random.choice((0.0, 0.3, 0.6))
-    upstream = {member.task_id for member in members if random.random() < density}
-    upstream |= {id_ for id_ in foreign if random.random() < 0.15}
-    native_rules = ("all_success", "all_success", "none_failed", "none_failed_min_one_success", "all_done")
+def _member(task_id: str, members: list[Member], foreign: list[str], taste: Taste, random: Random) -> Member:
+    upstream = {member.task_id for member in members if random.random() < taste.density}
+    upstream |= {id_ for id_ in foreign if random.random() < taste.foreign}
     return Member(
         task_id,
         frozenset(upstream),
-        trigger_rule=random.choice(native_rules if random.random() < 0.85 else RULES),
-        width=random.choice((None, None, None, None, 1, 2, 3, random.choice((0, UNKNOWN_WIDTH)))),
-        retries=random.choice((0, 0, 0, 1, 2)),
-        skips=random.random() < 0.15,
-        late=("its value is not known",) if random.random() < 0.05 else (),
-        edges_late=("it is judged later",) if random.random() < 0.1 else (),
+        trigger_rule=random.choice(taste.rules),
+        width=random.choice(taste.widths),
+        retries=random.choice(taste.retries),
+        skips=random.random() < taste.skips,
+        late=("its value is not known",) if random.random() < taste.late else (),
+        edges_late=("it is judged later",) if random.random() < taste.edges_late else (),
     )
 
 
-def _attempt(member: Member, random: Random) -> Attempt:
-    exit_code = random.choice((0, 0, 0, 1, SKIP if random.random() < 0.7 else 2))
-    return Attempt(exit_code, bool(member.edges_late) and random.random() < 0.5)
+def _attempt(member: Member, taste: Taste, random: Random) -> Attempt:
+    fails = random.random() < taste.failures
+    if fails and member.edges_late and random.random() < 0.5:
+        return Attempt(0, fails_later=True)
+    return Attempt(random.choice((1, SKIP, SKIP) if member.skips else (1, 2, SKIP)) if fails else 0)

@@ -51,13 +51,19 @@ def keeps_the_first_law(scenario: Scenario, seed: int = 0) -> Graph:
 # --- the first law ---------------------------------------------------------------------------------------
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SCENARIOS, st.integers(0, 2**32))
 def test_batch_runs_a_native_member_exactly_when_airflow_runs_it_and_after_its_parents(
     scenario: Scenario, seed: int
 ) -> None:
     graph = keeps_the_first_law(scenario, seed)
     event(f"native edges: {min(sum(edge.native for edge in graph.edges), 4)}")
+
+
+def test_the_first_law_holds_for_many_graphs() -> None:
+    """Chance finds what a search for small examples passes by: some features meet once in 1,000 graphs."""
+    for seed in range(4_000):
+        keeps_the_first_law(world.scenario(Random(seed)), seed)  # noqa: S311
 
 
 FAILS, SKIPS = (Attempt(1),), (Attempt(world.SKIP),)
