@@ -70,7 +70,7 @@ class EtagOnNodeChanges(str, Enum):
 
 
 def _about(text: str, source: str) -> dict[str, str]:
-    return {"about": text, "source": source}
+    return {"about": text, "source": f"reference of the service, {source}"}
 
 
 @dataclass(frozen=True)
