@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import lru_cache
 
 _PATTERN = re.compile(
     r"(\d{4})-(\d\d)-(\d\d)(?:[Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(?:[Zz]|([+-])(\d\d):(\d\d))?",
@@ -14,9 +15,8 @@ _PATTERN = re.compile(
 
 def format_time(value: datetime) -> str:
     """Write a time for a JSON body."""
-    text = value.astimezone(timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")
-    fraction = f".{value.microsecond:06d}".rstrip("0") if value.microsecond else ""
-    return f"{text.rjust(19, '0')}{fraction}Z"
+    text = value.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
+    return f"{text.rstrip('0') if value.microsecond else text}Z"
 
 
 def format_http_date(value: datetime) -> str:
@@ -24,6 +24,8 @@ def format_http_date(value: datetime) -> str:
     return format_datetime(value.astimezone(timezone.utc).replace(microsecond=0), usegmt=True)
 
 
+# The times of a long list are read again for every filter on it.
+@lru_cache(maxsize=65_536)
 def parse_time(text: str) -> datetime:
     """
     Read a time; without an offset it is UTC, digits beyond microseconds are dropped.
