@@ -17,9 +17,13 @@ from packaging.version import Version
 __all__ = [
     "AIRFLOW_V_3_0_PLUS",
     "AIRFLOW_V_3_3_PLUS",
+    "MIRRORS_SUPPORTED",
     "BaseHook",
+    "MappedOperator",
     "aget_connection",
     "amask_secret",
+    "context_keys",
+    "context_update_for_unmapped",
     "mask_secret",
 ]
 
@@ -28,6 +32,12 @@ _AIRFLOW = Version(Version(airflow_version).base_version)
 
 AIRFLOW_V_3_0_PLUS = Version("3.0.0") <= _AIRFLOW
 AIRFLOW_V_3_3_PLUS = Version("3.3.0") <= _AIRFLOW
+
+MappedOperator: Any = importlib.import_module(
+    "airflow.sdk.definitions.mappedoperator" if AIRFLOW_V_3_0_PLUS else "airflow.models.mappedoperator"
+).MappedOperator
+#: whether the scheduler starts tasks in the triggerer: it does in 2.11, and again from 3.3 on
+MIRRORS_SUPPORTED = AIRFLOW_V_3_3_PLUS or not AIRFLOW_V_3_0_PLUS
 
 
 async def aget_connection(conn_id: str) -> Any:
@@ -86,3 +96,26 @@ def _masking(name: str) -> Any:
         except (ImportError, AttributeError):
             continue
     raise ImportError(f"this Airflow ({airflow_version}) has no {name}")
+
+
+def context_keys() -> frozenset[str]:
+    """Return the names that the template context of this Airflow may have."""
+    if AIRFLOW_V_3_0_PLUS:
+        context: Any = importlib.import_module("airflow.sdk.definitions.context")
+    else:
+        context = importlib.import_module("airflow.utils.context")
+    return frozenset(context.KNOWN_CONTEXT_KEYS)
+
+
+def context_update_for_unmapped(context: Any, operator: Any) -> None:
+    """
+    Put a task and its params, overridden by the run's conf, into a template context.
+
+    :param context: the context, changed in place; its task instance gets the task too.
+    :param operator: the task, unmapped.
+    """
+    if AIRFLOW_V_3_0_PLUS:
+        module: Any = importlib.import_module("airflow.sdk.execution_time.context")
+    else:
+        module = importlib.import_module("airflow.utils.context")
+    module.context_update_for_unmapped(context, operator)

@@ -67,6 +67,10 @@ UPDATE_TRIES = 4
 JOB_ENDED = frozenset({"JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
 
 
+class JobClosedError(AzureBatchConfigurationError):
+    """A job that was named has ended, or does not exist, and takes no task."""
+
+
 @dataclass(frozen=True)
 class TaskPlan:
     """
@@ -313,7 +317,7 @@ def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow
     if task is None:
         submission = yield from _add_task(plan, key, plan.batch_pool_id)
     else:
-        submission = yield from _adopt(key, task, plan.batch_pool_id)
+        submission = yield from adopt(key, task, plan.batch_pool_id)
     submission = replace(submission, own_job=True)
     constraints = {"maxWallClockTime": DEFAULT_WALL_CLOCK, **(plan.job.get("constraints") or {})}
     wanted = {"onAllTasksComplete": plan.job.get("onAllTasksComplete") or "terminatejob"}
@@ -345,7 +349,7 @@ def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     attempt, key, task = yield from _newest_attempt(plan, batch_job_id)
     outcome = read_outcome(key, task.json) if task is not None else None
     if task is not None and outcome is None:
-        return (yield from _adopt(key, task, pool))
+        return (yield from adopt(key, task, pool))
     if task is not None and outcome is not None and outcome.succeeded:
         yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
         return Submission(key, pool, task.etag, adopted=True)
@@ -386,7 +390,7 @@ def _given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Answer]:
     select = ("id", "state", "usesTaskDependencies", "poolInfo", "executionInfo")
     job = yield from get_or_none(requests.get_job(batch_job_id, select))
     if job is None:
-        raise AzureBatchConfigurationError(
+        raise JobClosedError(
             f"batch_job_id: there is no Batch job {batch_job_id!r} in this account. "
             "Create it first, or leave batch_job_id out to get a job of its own."
         )
@@ -401,7 +405,7 @@ def _given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Answer]:
 def _check_takes_tasks(batch_job_id: str, job: Answer) -> Flow[None]:
     state = lower(job.json.get("state"))
     if state in JOB_CLOSED:
-        raise AzureBatchConfigurationError(
+        raise JobClosedError(
             f"batch_job_id: job {batch_job_id!r} is {state} and takes no task any more. "
             "Name a job that is active, or leave batch_job_id out to get a job of its own."
         )
@@ -441,7 +445,7 @@ def reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | Non
             task = yield from _get_or_lost(key)
             now = read_outcome(key, task.json)
             if now is None:
-                return replace((yield from _adopt(key, task, pool)), stale_end=outcome.end_time)
+                return replace((yield from adopt(key, task, pool)), stale_end=outcome.end_time)
             if now.end_time != outcome.end_time:
                 return Submission(key, pool, task.etag, adopted=True, stale_end=outcome.end_time)
         else:
@@ -469,20 +473,25 @@ def _add_task(plan: TaskPlan, key: TaskKey, pool: str | None) -> Flow[Submission
         # Our own request, whose answer was lost, or another worker that was quicker.
         task = yield from _get_or_lost(key)
         _check_task_owner(plan, key, task)
-        return (yield from _adopt(key, task, pool))
+        return (yield from adopt(key, task, pool))
     yield Log(f"Added Batch task {key.batch_task_id} to job {key.batch_job_id}.")
     return Submission(key, pool, answer.etag)
 
 
-def _adopt(key: TaskKey, task: Answer, pool: str | None) -> Flow[Submission]:
+def adopt(key: TaskKey, task: Answer, pool: str | None, by: str = "an earlier try") -> Flow[Submission]:
     """
-    Take over a task that an earlier try submitted.
+    Flow: take over a task that is there and has not ended.
 
     Writing its constraints as they are changes nothing but its ETag. So a late kill of the earlier try, whose
     worker may still be alive somewhere, carries an old ETag and cannot end the task that we now watch.
+
+    :param key: the task.
+    :param task: how it was found, with its constraints.
+    :param pool: pool of its job.
+    :param by: who submitted it, for the log.
     """
     state = lower(task.json.get("state"))
-    yield Log(f"Batch task {key} was submitted by an earlier try and is {state}: reattached to it.")
+    yield Log(f"Batch task {key} was submitted by {by} and is {state}: reattached to it.")
     try:
         answer = yield requests.replace_task(
             key, {"constraints": task.json.get("constraints") or {}}, task.etag

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import (
 from airflow_provider_batch.domain import submission as submissions
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive
-from airflow_provider_batch.domain.ids import WorkIdentity, is_legal_id
+from airflow_provider_batch.domain.ids import is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import is_transient
@@ -36,9 +36,12 @@ from airflow_provider_batch.links.portal import (
     portal_urls,
 )
 from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
+from airflow_provider_batch.operators.group_settings import batch_group_of
+from airflow_provider_batch.operators.identity import work_identity
 from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
+from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
 from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
 if TYPE_CHECKING:
@@ -57,12 +60,28 @@ _KILL_PATIENCE = 20.0
 _DEADLINE_MARGIN = timedelta(seconds=5)
 
 
+@dataclass(frozen=True)
+class _Work:
+    """
+    What a try does about its Batch task, alone or as a member of a group.
+
+    :param submit: flow that brings the task into Batch, once.
+    :param find: flow that finds what was submitted and has not ended.
+    """
+
+    submit: Callable[[], Flow[Submission]]
+    find: Callable[[], Flow[Submission | None]]
+
+
 class AzureBatchTaskOperator(BaseOperator):
     """
     Run a command line as one Azure Batch task, with its output live in the Airflow task log.
 
     The task goes into a job of its own on a pool, or into a job that exists (``batch_job_id``). A job of its
     own ends together with its task; a pool that this operator creates stays until it is deleted.
+
+    In an ``AzureBatchJobTaskGroup`` the task goes into the group's job, and pool, job and connection are the
+    group's.
 
     What happens when things go wrong, the same in both modes:
 
@@ -166,18 +185,19 @@ class AzureBatchTaskOperator(BaseOperator):
         self.batch_pool = batch_pool
         self.batch_job_id = batch_job_id
         self.batch_job = batch_job
-        self.deferrable = (
-            conf.getboolean("operators", "default_deferrable", fallback=False)
-            if deferrable is None
-            else deferrable
-        )
+        if deferrable is None:
+            # The members of a group are many, and mostly wait: they are not to hold workers.
+            deferrable = self._group is not None or conf.getboolean(
+                "operators", "default_deferrable", fallback=False
+            )
+        self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.max_output_bytes = max_output_bytes
         self.skip_on_exit_code = _codes(skip_on_exit_code, "skip_on_exit_code")
         self.fail_on_exit_code = _codes(fail_on_exit_code, "fail_on_exit_code")
         self._check_numbers()
         self._become_plain_json()
-        self._plan: TaskPlan | None = None
+        self._work: _Work | None = None
         self._submission: Submission | None = None
         self._killed = False
 
@@ -201,7 +221,7 @@ class AzureBatchTaskOperator(BaseOperator):
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if not decided_later(self.batch_job) and self.batch_job is not None:
             self.batch_job = self._job_body()
-        body = None if decided_later(self.batch_task) else self._task_body()
+        body = None if decided_later(self.batch_task) else self.task_body()
         if body is not None and self.batch_task is not None:
             own = {"environmentSettings"} if self.environment is not None else set()
             own |= {"resourceFiles"} if self.resource_files is not None else set()
@@ -213,7 +233,9 @@ class AzureBatchTaskOperator(BaseOperator):
         mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
 
     def _check_place(self) -> None:
-        if self.batch_job_id is not None:
+        if self._group is not None:
+            self._check_place_in_group()
+        elif self.batch_job_id is not None:
             for name in ("batch_pool_id", "batch_pool", "batch_job"):
                 if getattr(self, name) is not None:
                     raise SpecError(
@@ -228,6 +250,23 @@ class AzureBatchTaskOperator(BaseOperator):
             if value is not None and not decided_later(value) and not is_legal_id(str(value)):
                 raise SpecError(name, f"{value!r} is no id: 1 to 64 letters, digits, hyphens and underscores")
 
+    def _check_place_in_group(self) -> None:
+        """A member takes place and connection from its group; saying the same again is no contradiction."""
+        group = self._group
+        for name in ("batch_pool_id", "batch_pool", "batch_job_id", "batch_job"):
+            value = getattr(self, name)
+            if value is not None and (name != "batch_pool_id" or value != group.batch_pool_id):
+                raise SpecError(
+                    name, f"task group {group.group_id!r} decides it for its members; leave it out here"
+                )
+        if self.azure_batch_conn_id not in (AzureBatchHook.default_conn_name, group.azure_batch_conn_id):
+            raise SpecError(
+                "azure_batch_conn_id",
+                f"{self.azure_batch_conn_id!r} is not the connection of task group {group.group_id!r} "
+                f"({group.azure_batch_conn_id!r}); a group is one job of one account",
+            )
+        self.azure_batch_conn_id = group.azure_batch_conn_id
+
     def _job_body(self) -> dict[str, Any]:
         body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
         if body.pop("id") != _LATER:
@@ -238,8 +277,13 @@ class AzureBatchTaskOperator(BaseOperator):
             raise SpecError("batch_job.poolInfo", "give the pool as batch_pool_id or batch_pool")
         return body
 
-    def _task_body(self) -> dict[str, Any]:
-        """Put the task together from the parameters and check it as a whole."""
+    def task_body(self) -> dict[str, Any]:
+        """
+        Put the Batch task together from the parameters and check it as a whole.
+
+        :return: REST JSON without an id; templates are in it as they are when they have not been rendered.
+        :raises SpecError: a field is unknown, missing, contradictory or out of range.
+        """
         # What was given may lack an id, or a command line that is a parameter: it is checked as a whole.
         given = plain(self.batch_task, "batch_task") if self.batch_task is not None else {}
         if not isinstance(given, dict):
@@ -264,6 +308,11 @@ class AzureBatchTaskOperator(BaseOperator):
             raise SpecError(
                 "batch_task.id", "the operator chooses the id, so that nothing is submitted twice"
             )
+        if self._group is not None and "dependsOn" in body:
+            raise SpecError(
+                "batch_task.dependsOn",
+                "in a group the edges of the DAG are the dependencies; draw them there",
+            )
         return body
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
@@ -278,6 +327,11 @@ class AzureBatchTaskOperator(BaseOperator):
 
     # --- what happens ----------------------------------------------------------------------------
 
+    @property
+    def _group(self) -> Any:
+        """The Batch group around; None when there is none."""
+        return batch_group_of(self.task_group)
+
     @cached_property
     def hook(self) -> AzureBatchHook:
         """The hook of this operator's connection."""
@@ -290,9 +344,12 @@ class AzureBatchTaskOperator(BaseOperator):
         :param context: the template context.
         :return: ids, exit code, node, times; see the class.
         """
+        return self._execute(context, None)
+
+    def _execute(self, context: Context, refused: Mapping[str, Any] | None) -> dict[str, Any] | None:
         try:
-            self._plan = self._make_plan(context)
-            submission, deadline = self._submit(context, self._plan)
+            self._work = self._make_work(context, refused)
+            submission, deadline = self._submit(context, self._work)
             options = WatchOptions(self.poll_interval, self.max_output_bytes, deadline)
             outcome = self._run(watch(submission, options))
             self._submission = None
@@ -300,10 +357,10 @@ class AzureBatchTaskOperator(BaseOperator):
             self.hook.close()
         return self._end(Ending.of_outcome(outcome, self._rules))
 
-    def _submit(self, context: Context, plan: TaskPlan) -> tuple[Submission, datetime | None]:
+    def _submit(self, context: Context, work: _Work) -> tuple[Submission, datetime | None]:
         """Submit the task and, in deferrable mode, hand it to the triggerer."""
         try:
-            submission: Submission = self._run(submissions.submit(plan))
+            submission: Submission = self._run(work.submit())
             self._submission = submission
             self._publish(context, submission)
             deadline = self._deadline(context)
@@ -330,18 +387,20 @@ class AzureBatchTaskOperator(BaseOperator):
         """
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
+        if "refused" in event:
+            return self._execute(context, event)
         return self._end(Ending.from_json(event))
 
     def on_kill(self) -> None:
         """Terminate exactly the Batch task of this try; tasks of other tries and runs are left alone."""
         self._killed = True
-        if self._plan is None:
+        if self._work is None:
             return
         # The signal may have come in the middle of a request to Batch or to Airflow: so a session of its
         # own, and nothing that is asked of Airflow.
         hook = self.hook.another_session()
         try:
-            drive(_kill(self._plan, self._submission), WorkerEffects(hook.get_conn(), self.log))
+            drive(_kill(self._work, self._submission), WorkerEffects(hook.get_conn(), self.log))
         finally:
             hook.close()
 
@@ -354,10 +413,10 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _withdraw(self) -> None:
         """End what this try has submitted; the error on whose account it is done stays the reason."""
-        if self._plan is None:
+        if self._work is None:
             return
         try:
-            drive(_kill(self._plan, self._submission), WorkerEffects(self.hook.get_conn(), self.log))
+            drive(_kill(self._work, self._submission), WorkerEffects(self.hook.get_conn(), self.log))
         except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
             self.log.error("What was submitted could not be looked for, and may run on: %s", error)
 
@@ -372,33 +431,30 @@ class AzureBatchTaskOperator(BaseOperator):
     def _run(self, flow: Flow[Any]) -> Any:
         return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed))
 
-    def _make_plan(self, context: Context) -> TaskPlan:
+    def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()
+        if self._group is not None:
+            # Most operators are in no group, and every DAG imports this module.
+            from airflow_provider_batch.domain.membership import find_member, submit_member
+            from airflow_provider_batch.operators.member import member_plan
+
+            member = member_plan(self, context, refused)
+            return _Work(partial(submit_member, member), partial(find_member, member))
+        plan = self._make_plan(context)
+        return _Work(partial(submissions.submit, plan), partial(submissions.find_submitted, plan))
+
+    def _make_plan(self, context: Context) -> TaskPlan:
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
-        task, job = self._task_body(), self._job_body()
+        task, job = self.task_body(), self._job_body()
         # Airflow renders a mapped task without asking it.
         mask_sas([task, job, pool])
         return TaskPlan(
-            work=self._identity(context),
+            work=work_identity(context, self.hook.connection.deployment_id),
             task=task,
             batch_job_id=self.batch_job_id,
             job=job,
             batch_pool_id=pool["id"] if pool else self.batch_pool_id,
             pool=pool,
-        )
-
-    def _identity(self, context: Context) -> WorkIdentity:
-        task_instance: Any = context["ti"]
-        dag_run: Any = context["dag_run"]
-        started = dag_run.start_date or getattr(dag_run, "run_after", None) or dag_run.logical_date
-        return WorkIdentity(
-            deployment_id=self.hook.connection.deployment_id or "",
-            dag_id=task_instance.dag_id,
-            run_id=task_instance.run_id,
-            task_id=task_instance.task_id,
-            map_index=task_instance.map_index,
-            run_started=started.astimezone(timezone.utc).isoformat(timespec="microseconds"),
-            max_tries=task_instance.max_tries,
         )
 
     def _publish(self, context: Context, submission: Submission) -> None:
@@ -410,6 +466,10 @@ class AzureBatchTaskOperator(BaseOperator):
             "batch_pool_id": submission.batch_pool_id,
         }
         task_instance.xcom_push(key="batch_task", value=ids)
+        if submission.shared_job:
+            # A later try may begin in the triggerer: this tells it what this try had.
+            claim = {"try_number": task_instance.try_number, "stale_end": submission.stale_end}
+            task_instance.xcom_push(key=CLAIM_KEY, value={**ids, **claim, "etag": submission.etag})
         connection = self.hook.connection
         account = account_resource_id(
             connection.subscription_id, connection.resource_group, connection.account_name
@@ -457,9 +517,9 @@ class AzureBatchTaskOperator(BaseOperator):
         raise ending.error()
 
 
-def _kill(plan: TaskPlan, submission: Submission | None) -> Flow[None]:
+def _kill(work: _Work, submission: Submission | None) -> Flow[None]:
     if submission is None:
-        submission = yield from submissions.find_submitted(plan)
+        submission = yield from work.find()
     if submission is not None and (yield from terminate(submission, "the Airflow task ended before it")):
         yield from await_end(submission.key, _KILL_PATIENCE)
 

@@ -5,9 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_provider_batch.domain.outcome import Verdict
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow_provider_batch.version_compat import (
+    AIRFLOW_V_3_0_PLUS,
+    AIRFLOW_V_3_3_PLUS,
+    MIRRORS_SUPPORTED,
+)
 
-__all__ = ["endings_for_a_worker"]
+__all__ = [
+    "endings_for_a_worker",
+    "endings_of_a_mirror",
+    "may_fail_after_success",
+    "must_start_on_a_worker",
+]
 
 
 def endings_for_a_worker(operator: Any, task_instance: Any) -> list[str]:
@@ -36,18 +45,84 @@ def endings_for_a_worker(operator: Any, task_instance: Any) -> list[str]:
     return [verdict.value for verdict in on_worker]
 
 
+def endings_of_a_mirror(task: Any) -> list[str]:
+    """
+    Return the verdicts of a group's member that must end on a worker, though it never started on one.
+
+    :param task: the member, mapped or not.
+    """
+    on_worker = []
+    if _success_needs_worker(task):
+        on_worker.append(Verdict.SUCCESS)
+    if task.on_skipped_callback:
+        on_worker.append(Verdict.SKIPPED)
+    if task.email or (not AIRFLOW_V_3_3_PLUS and (task.retries or _failure_callbacks(task))):
+        on_worker.append(Verdict.FAILED)
+    if Verdict.FAILED in on_worker or task.retries:
+        on_worker.append(Verdict.FAILED_FOR_GOOD)
+    return [verdict.value for verdict in on_worker]
+
+
+def must_start_on_a_worker(task: Any) -> list[str]:
+    """
+    Return reasons why a member cannot start in the triggerer; empty when it can.
+
+    :param task: the member, mapped or not.
+    """
+    reasons = []
+    if not MIRRORS_SUPPORTED:
+        reasons.append("this Airflow starts no task in the triggerer")
+    if task.on_execute_callback:
+        reasons.append("it has on_execute_callback")
+    if _is_overridden(task, "pre_execute") or _hook(task, "pre_execute"):
+        reasons.append("it has pre_execute")
+    if _given(task, "deferrable") is False:
+        reasons.append("it has deferrable=False")
+    return reasons
+
+
+def may_fail_after_success(task: Any) -> list[str]:
+    """
+    Return reasons why a member may fail although its Batch task succeeded; empty when it cannot.
+
+    :param task: the member, mapped or not.
+    """
+    reasons = []
+    if _is_overridden(task, "post_execute") or _hook(task, "post_execute"):
+        reasons.append("its post_execute runs after the Batch task succeeded and may fail")
+    if _given(task, "multiple_outputs"):
+        reasons.append("its multiple_outputs are taken apart after the Batch task succeeded, which may fail")
+    return reasons
+
+
 def _success_needs_worker(operator: Any) -> bool:
-    overridden = _is_overridden(operator, "post_execute") or getattr(operator, "_post_execute_hook", None)
     return bool(
         operator.outlets
         or operator.on_success_callback
-        or getattr(operator, "multiple_outputs", False)
-        or overridden
+        or may_fail_after_success(operator)
         # A mapped task downstream needs the length of the result, which only a worker writes.
         or next(iter(operator.iter_mapped_dependants()), None) is not None
     )
 
 
-def _is_overridden(operator: Any, method: str) -> bool:
-    defined_by = next(cls for cls in type(operator).__mro__ if method in vars(cls))
+def _failure_callbacks(task: Any) -> bool:
+    return bool(task.on_failure_callback or task.on_retry_callback)
+
+
+def _given(task: Any, name: str) -> Any:
+    """A parameter as it was given to the operator, or to ``partial`` of a mapped one."""
+    return task.partial_kwargs.get(name) if hasattr(task, "partial_kwargs") else getattr(task, name, None)
+
+
+def _hook(task: Any, name: str) -> Any:
+    return (
+        task.partial_kwargs.get(name)
+        if hasattr(task, "partial_kwargs")
+        else getattr(task, f"_{name}_hook", None)
+    )
+
+
+def _is_overridden(task: Any, method: str) -> bool:
+    operator_class = task.operator_class if hasattr(task, "partial_kwargs") else type(task)
+    defined_by = next(cls for cls in operator_class.__mro__ if method in vars(cls))
     return not defined_by.__module__.startswith("airflow.")

@@ -1,0 +1,195 @@
+"""
+Whether a Batch task that launch planned is what Airflow has just let go.
+
+Batch starts a planned task when the tasks that it depends on are satisfied; Airflow lets a member go when its
+upstream tasks are. The two agree unless somebody interfered: a parent was marked success, cleared, run again,
+or its Batch task died. So before a member takes the result of its planned task, it looks at the parents *in
+Batch*: each must be the newest attempt at its work, over, and over before the planned task started. If not,
+Airflow's word counts: the planned task is ended, and a new attempt without dependencies starts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain.flow import (
+    Flow,
+    Log,
+    Now,
+    Shared,
+    Sleep,
+    Snapshot,
+    TasksById,
+    get_or_none,
+    utc,
+)
+from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, lower
+from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+
+__all__ = ["PLANNED_SELECT", "Refused", "accept", "judge"]
+
+#: what is read of a planned task before it is accepted
+PLANNED_SELECT = (*TASK_SELECT, "dependsOn", "environmentSettings", "constraints")
+
+#: seconds that a parent may look unfinished in Batch after Airflow let its child go: lists lag, kills
+#: take time
+PARENT_PATIENCE = 30.0
+PARENT_POLL = 2.0
+#: greatest age of what is known of the job's state, in seconds
+_JOB_AGE = 60.0
+#: clocks of two nodes may differ by this much
+_CLOCK_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True)
+class Refused:
+    """
+    A planned task is not taken; a worker submits a new attempt.
+
+    :param reason: for the log.
+    :param retire: Batch tasks of this member that must not run beside the new attempt.
+    """
+
+    reason: str
+    retire: Sequence[TaskKey] = field(default=())
+
+
+def accept(
+    launched: Launched, member_id: str, map_index: int, *, failure_satisfies: bool = False
+) -> Flow[Answer | Refused]:
+    """
+    Flow: decide whether a member's planned task is taken; Airflow has let the member go.
+
+    :param launched: what launch said.
+    :param member_id: the Airflow task.
+    :param map_index: its map index.
+    :param failure_satisfies: a parent that failed lets the planned task go (``all_done``).
+    :return: the planned task as it is, or why it is not taken.
+    """
+    key = launched.planned_key(member_id, map_index)
+    planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
+    if planned is None:
+        return Refused("launch did not plan it")
+    job = yield Shared(requests.get_job(key.batch_job_id, ("id", "state", "executionInfo")), _JOB_AGE)
+    if lower(job.json.get("state")) in JOB_CLOSED:
+        return Refused(f"Batch job {key.batch_job_id} has ended", (key,))
+    parents = list(_parents(planned.json.get("dependsOn")))
+    if not parents:
+        return planned
+    first: Any = yield Now()
+    while True:
+        tasks: TasksById = yield Snapshot(key.batch_job_id)
+        verdict = judge(planned.json, parents, tasks, launched, failure_satisfies=failure_satisfies)
+        if verdict.reason:
+            return Refused(verdict.reason, (key,))
+        if not verdict.unfinished:
+            return planned
+        if ((yield Now()) - first).total_seconds() >= PARENT_PATIENCE:
+            yield from _end_strays(key.batch_job_id, verdict.unfinished)
+            return Refused(f"its parent {verdict.unfinished[0]} has not ended in Batch", (key,))
+        yield Sleep(PARENT_POLL)
+        # It may have started meanwhile.
+        planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
+        if planned is None:
+            return Refused("its planned task was deleted")
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """
+    What the parents of a planned task say of it.
+
+    :param reason: why it is not to be taken; empty when nothing speaks against it.
+    :param unfinished: parents that have not ended; it can be judged when they have.
+    """
+
+    reason: str = ""
+    unfinished: tuple[str, ...] = ()
+
+
+def judge(
+    planned: Mapping[str, Any],
+    parents: Collection[str],
+    tasks: TasksById,
+    launched: Launched,
+    *,
+    failure_satisfies: bool,
+) -> Judgement:
+    """
+    Judge a planned task by its parents; pure.
+
+    :param planned: the planned task.
+    :param parents: ids that it depends on.
+    :param tasks: all tasks of its job.
+    :param launched: what launch said.
+    :param failure_satisfies: a parent that failed lets it go.
+    """
+    again = _run_again(parents, tasks, launched)
+    if again is not None:
+        return Judgement(f"its parent {again} was run again as another Batch task")
+    unfinished = []
+    for parent_id in parents:
+        parent = tasks.get(parent_id)
+        if parent is None:
+            return Judgement(f"its parent {parent_id} is not in the job")
+        if lower(parent.get("state")) != TASK_COMPLETED:
+            unfinished.append(parent_id)
+        elif reason := _speaks_against(planned, parent_id, parent, failure_satisfies):
+            return Judgement(reason)
+    return Judgement(unfinished=tuple(unfinished))
+
+
+def _speaks_against(
+    planned: Mapping[str, Any], parent_id: str, parent: Mapping[str, Any], failure_satisfies: bool
+) -> str:
+    info = parent.get("executionInfo") or {}
+    failed = lower(info.get("result")) == "failure"
+    if failed and not failure_satisfies:
+        return f"its parent {parent_id} failed in Batch"
+    ended, started = info.get("endTime"), (planned.get("executionInfo") or {}).get("startTime")
+    if ended and started and utc(started) + _CLOCK_SKEW < utc(ended):
+        return f"it ran before its parent {parent_id} ended"
+    return ""
+
+
+def _run_again(parents: Collection[str], tasks: TasksById, launched: Launched) -> str | None:
+    """Find a parent with a later attempt than the one that was planned."""
+    first_ids = {first for task_id in tasks if (first := ids.planned_id_of(task_id))}
+    if not first_ids:
+        return None
+    # A task with a number for its id has later attempts under the id that it would have had.
+    numbered = {
+        str(base + offset): _first_ids(member_id, offset, width)
+        for member_id, (base, width) in launched.blocks.items()
+        for offset in range(width)
+    }
+    return next((p for p in parents if not first_ids.isdisjoint(numbered.get(p, (p,)))), None)
+
+
+def _first_ids(member_id: str, offset: int, width: int) -> tuple[str, ...]:
+    mapped = ids.member_task_id(member_id, offset)
+    return (mapped, ids.member_task_id(member_id)) if width == 1 else (mapped,)
+
+
+def _parents(depends_on: Any) -> Iterator[str]:
+    depends_on = depends_on or {}
+    yield from (str(task_id) for task_id in depends_on.get("taskIds") or ())
+    for span in depends_on.get("taskIdRanges") or ():
+        yield from (str(number) for number in range(int(span["start"]), int(span["end"]) + 1))
+
+
+def _end_strays(batch_job_id: str, task_ids: Sequence[str]) -> Flow[None]:
+    """End tasks that Airflow holds for done (marked success, or skipped) and that nobody watches any more."""
+    for task_id in task_ids:
+        try:
+            yield requests.terminate_task(TaskKey(batch_job_id, task_id))
+        except (BatchConflictError, BatchNotFoundError):
+            continue  # it has ended
+        yield Log(f"Batch task {task_id} was terminated: Airflow holds its task for done.", "WARNING")

@@ -1,0 +1,162 @@
+"""The end of a group's run: its jobs are ended, what they did is added up, and they are kept or deleted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, pages, utc
+from airflow_provider_batch.domain.group_job import end_jobs
+from airflow_provider_batch.domain.ids import GroupIdentity
+from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import lower
+from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+
+__all__ = ["Figures", "add_up", "finish_group"]
+
+#: seconds to wait for a job that was terminated to end, before its tasks are added up
+ENDING_PATIENCE = 120.0
+ENDING_POLL = 2.0
+
+
+@dataclass(frozen=True)
+class Figures:
+    """
+    What the Batch tasks of a group's run did.
+
+    :param batch_job_ids: jobs of the run, oldest first.
+    :param tasks: Batch tasks, all attempts.
+    :param succeeded: those that succeeded.
+    :param failed: those that ran and failed, were ended, or could not be started.
+    :param not_run: those that never ran, for example because a task that they depend on failed.
+    :param retries: how often Batch ran a task again after a non-zero exit code.
+    :param requeues: how often Batch queued a task again for other reasons.
+    :param first_start: start of the first task, ISO 8601.
+    :param last_end: end of the last task, ISO 8601.
+    :param wall_seconds: seconds from the first start to the last end.
+    :param task_seconds: seconds that the last runs of all tasks took together.
+    :param nodes: nodes that tasks ran on.
+    """
+
+    batch_job_ids: Sequence[str] = ()
+    tasks: int = 0
+    succeeded: int = 0
+    failed: int = 0
+    not_run: int = 0
+    retries: int = 0
+    requeues: int = 0
+    first_start: str | None = None
+    last_end: str | None = None
+    wall_seconds: float = 0.0
+    task_seconds: float = 0.0
+    nodes: int = 0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.tasks} Batch tasks: {self.succeeded} succeeded, {self.failed} failed, {self.not_run} not "
+            f"run; {self.retries} retries and {self.requeues} requeues by Batch; {self.wall_seconds:.1f} s "
+            f"from the first start to the last end, {self.task_seconds:.1f} s of task time on {self.nodes} "
+            "nodes."
+        )
+
+
+def add_up(batch_job_ids: Sequence[str], tasks: Sequence[tuple[TaskKey, Mapping[str, Any]]]) -> Figures:
+    """
+    Add up what tasks did; pure.
+
+    :param batch_job_ids: jobs of the run.
+    :param tasks: the tasks as the service sent them.
+    """
+    outcomes = [read_outcome(key, task) for key, task in tasks]
+    ran = [outcome for outcome in outcomes if outcome is not None and outcome.start_time]
+    ended = [outcome for outcome in outcomes if outcome is not None]
+    spans = [(utc(o.start_time), utc(o.end_time)) for o in ran if o.start_time and o.end_time]
+    kinds = Counter(_kind(outcome) for outcome in outcomes)
+    first = min((start for start, _ in spans), default=None)
+    last = max((end for _, end in spans), default=None)
+    return Figures(
+        batch_job_ids=tuple(batch_job_ids),
+        tasks=len(outcomes),
+        succeeded=kinds["succeeded"],
+        failed=kinds["failed"],
+        not_run=kinds["not_run"],
+        retries=sum(outcome.retry_count for outcome in ended),
+        requeues=sum(outcome.requeue_count for outcome in ended),
+        first_start=_text(first),
+        last_end=_text(last),
+        wall_seconds=round((last - first).total_seconds(), 3) if first and last else 0.0,
+        task_seconds=round(sum((end - start).total_seconds() for start, end in spans), 3),
+        nodes=len({(o.batch_pool_id, o.node_id) for o in ran if o.node_id}),
+    )
+
+
+def _kind(outcome: TaskOutcome | None) -> str:
+    if outcome is None:
+        return "not_run"
+    if outcome.succeeded:
+        return "succeeded"
+    never_ran = not outcome.start_time and outcome.failure is not None and outcome.failure.code == "TaskEnded"
+    return "not_run" if never_ran else "failed"
+
+
+def _text(time: datetime | None) -> str | None:
+    return time.isoformat() if time else None
+
+
+def finish_group(
+    group: GroupIdentity, *, delete_jobs: bool = False, delete_pool: str | None = None
+) -> Flow[Figures]:
+    """
+    Flow: end a group's jobs, add up what they did, and delete what is not to be kept.
+
+    Safe to repeat.
+
+    :param group: whose jobs.
+    :param delete_jobs: delete the jobs with their tasks and files.
+    :param delete_pool: id of a pool to delete; None to keep it.
+    """
+    generations = yield from end_jobs(group, "AirflowGroupFinished")
+    tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
+    for generation in generations:
+        yield from _await_job_end(generation.batch_job_id)
+        listed = yield from pages(requests.list_tasks(generation.batch_job_id, TASK_SELECT))
+        tasks += [(TaskKey(generation.batch_job_id, str(task["id"])), task) for task in listed]
+    figures = add_up([generation.batch_job_id for generation in generations], tasks)
+    yield Log(str(figures))
+    if delete_jobs:
+        for generation in generations:
+            yield from _delete(
+                requests.delete_job(generation.batch_job_id), f"Batch job {generation.batch_job_id}"
+            )
+    if delete_pool is not None:
+        yield from _delete(requests.delete_pool(delete_pool), f"Pool {delete_pool}")
+    return figures
+
+
+def _await_job_end(batch_job_id: str) -> Flow[None]:
+    started: datetime = yield Now()
+    while True:
+        job: Answer = yield requests.get_job(batch_job_id, ("id", "state"))
+        if lower(job.json.get("state")) != "terminating":
+            return
+        if ((yield Now()) - started).total_seconds() >= ENDING_PATIENCE:
+            yield Log(f"Batch job {batch_job_id} is still being terminated.", "WARNING")
+            return
+        yield Sleep(ENDING_POLL)
+
+
+def _delete(request: requests.Request, what: str) -> Flow[None]:
+    try:
+        yield request
+    except BatchNotFoundError:
+        return
+    except BatchConflictError as error:
+        if error.code not in ("JobBeingDeleted", "PoolBeingDeleted"):
+            raise
+    else:
+        yield Log(f"{what} is being deleted.")

@@ -1,0 +1,410 @@
+"""
+The job of a task group: one Batch job for each run of the group, and its next generations.
+
+A job that has ended takes no task any more. Work of the group that comes later (a clear, a late member whose
+launch never ran) gets the next *generation* of the job, under an id that follows from the first one's. So
+the id says nothing about who came first: whoever needs an open job looks for the newest generation and
+creates the next one when that has ended.
+
+Two kinds of generations are told apart by their metadata. What *launch* opened stays open until *finish* ends
+it, since tasks may come at any time. What a late member opened, because nothing was open, ends by itself when
+its tasks have: nobody may come to end it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from airflow_provider_batch.domain import collection, ids, polling, requests
+from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pages
+from airflow_provider_batch.domain.ids import GroupIdentity
+from airflow_provider_batch.domain.pools import ensure_pool
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import JOB_CLOSED, lower
+from airflow_provider_batch.domain.submission import (
+    JOB_ENDED,
+    MAX_ROUNDS,
+    SUBMISSION_WALL_CLOCK,
+    UPDATE_TRIES,
+    JobClosedError,
+    Submission,
+    TaskPlan,
+    submit,
+    with_ours,
+)
+from airflow_provider_batch.domain.watch import await_end
+from airflow_provider_batch.exceptions import (
+    AzureBatchError,
+    BatchConflictError,
+    BatchNotFoundError,
+    BatchOwnershipError,
+    BatchPreconditionError,
+)
+
+__all__ = [
+    "Generation",
+    "GroupJobPlan",
+    "Launched",
+    "end_jobs",
+    "generations_of",
+    "launch",
+    "submit_late",
+]
+
+#: generations that are looked for when the first one is not there
+LOOK_AHEAD = 10
+#: seconds to wait for a task that was terminated to end, before another attempt at it starts
+RETIRE_PATIENCE = 120.0
+
+_LAUNCH = "airflow_launch"
+_FINGERPRINT = "airflow_graph"
+
+
+@dataclass(frozen=True)
+class GroupJobPlan:
+    """
+    What a group's job is like.
+
+    :param group: whose job.
+    :param batch_pool_id: its pool.
+    :param job: body of the job without id and pool (REST JSON).
+    :param pool: body of the pool to create or adopt; None for a pool that exists.
+    :param wall_clock: greatest life of the job, as an ISO 8601 duration.
+    """
+
+    group: GroupIdentity
+    batch_pool_id: str
+    job: Mapping[str, Any] = field(default_factory=dict)
+    pool: Mapping[str, Any] | None = None
+    wall_clock: str = "P30D"
+
+
+@dataclass(frozen=True)
+class Launched:
+    """
+    What launch tells the members, through its XCom; nothing in it belongs to a single member.
+
+    :param batch_job_id: the job that it planned into, or the open one.
+    :param generation: its generation.
+    :param batch_pool_id: its pool.
+    :param azure_batch_conn_id: Airflow connection of the Batch account.
+    :param account: ARM id of the account, for links; None when the connection does not tell.
+    :param blocks: members whose tasks have numbers for ids: the first number and how many.
+    """
+
+    batch_job_id: str
+    generation: int
+    batch_pool_id: str
+    azure_batch_conn_id: str
+    account: str | None = None
+    blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
+
+    def planned_key(self, member_id: str, map_index: int) -> TaskKey:
+        """
+        Return job and id of the task that launch planned for a member, if it planned one.
+
+        :param member_id: the Airflow task.
+        :param map_index: its map index.
+        """
+        offset = max(map_index, 0)
+        if (block := self.blocks.get(member_id)) and offset < block[1]:
+            return TaskKey(self.batch_job_id, str(block[0] + offset))
+        return TaskKey(self.batch_job_id, ids.member_task_id(member_id, map_index))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what goes into the XCom."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Launched:
+        """Read what :meth:`as_json` wrote."""
+        return cls(**data)
+
+
+@dataclass(frozen=True)
+class Generation:
+    """
+    One job of a group's run.
+
+    :param number: 1 for the first.
+    :param batch_job_id: its id.
+    :param is_open: whether it takes tasks.
+    :param launch: ``max_tries`` of the launch that opened it; None when a late member did.
+    :param fingerprint: structure of the graph that was planned into it.
+    """
+
+    number: int
+    batch_job_id: str
+    is_open: bool
+    launch: int | None = None
+    fingerprint: str | None = None
+
+
+def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
+    """
+    Flow: find the jobs of a group's run that exist, oldest first.
+
+    :param group: whose jobs.
+    :raises BatchOwnershipError: a job of that id belongs to somebody else.
+    """
+    found: list[Generation] = []
+    number = 1
+    while True:
+        batch_job_id = ids.group_job_id(group, number)
+        job = yield from get_or_none(requests.get_job(batch_job_id, ("id", "state", "metadata")))
+        if job is not None:
+            found.append(_generation(group, number, job))
+        elif number == 1:
+            # Somebody tidied up: a later one may be there.
+            return (yield from _later_generations(group))
+        else:
+            return found
+        number += 1
+
+
+def _later_generations(group: GroupIdentity) -> Flow[list[Generation]]:
+    later = {ids.group_job_id(group, n): n for n in range(2, 2 + LOOK_AHEAD)}
+    filter_ = " or ".join(f"id eq {requests.odata_string(batch_job_id)}" for batch_job_id in later)
+    jobs = yield from pages(requests.list_jobs(("id", "state", "metadata"), filter_))
+    found = [
+        _generation(group, later[str(job["id"])], Answer(json=job)) for job in jobs if job.get("id") in later
+    ]
+    return sorted(found, key=lambda generation: generation.number)
+
+
+def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
+    metadata = job.json.get("metadata")
+    batch_job_id = ids.group_job_id(group, number)
+    owner = ids.named_value(metadata, ids.OWNER)
+    if owner != group.owner:
+        raise BatchOwnershipError(
+            f"Batch job {batch_job_id} exists and was not made by this group (its owner is "
+            f"{owner or 'not given'}, ours is {group.owner}); it is left alone. Delete it, or rename the DAG "
+            "or the group."
+        )
+    launch_ = ids.named_value(metadata, _LAUNCH)
+    return Generation(
+        number=number,
+        batch_job_id=batch_job_id,
+        is_open=lower(job.json.get("state")) not in JOB_CLOSED,
+        launch=int(launch_) if launch_ is not None else None,
+        fingerprint=ids.named_value(metadata, _FINGERPRINT),
+    )
+
+
+def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Generation | None]:
+    """Create one generation; None when somebody else was quicker, or ours was made by a request repeated."""
+    batch_job_id = ids.group_job_id(plan.group, number)
+    metadata = ids.group_job_metadata(plan.group, number)
+    metadata += [{"name": name, "value": value} for name, value in own.items()]
+    body = {
+        **plan.job,
+        "id": batch_job_id,
+        "poolInfo": {"poolId": plan.batch_pool_id},
+        "metadata": with_ours(plan.job.get("metadata"), metadata),
+        "usesTaskDependencies": True,
+        "onAllTasksComplete": "noaction",
+        # An Airflow that dies before everything is submitted leaves nothing behind that lives longer.
+        "constraints": {**(plan.job.get("constraints") or {}), "maxWallClockTime": SUBMISSION_WALL_CLOCK},
+    }
+    try:
+        yield requests.create_job(body)
+    except BatchConflictError as error:
+        if error.code != "JobExists":
+            raise
+        return None
+    yield Log(f"Created Batch job {batch_job_id} on pool {plan.batch_pool_id}.")
+    launch_ = own.get(_LAUNCH)
+    return Generation(
+        number, batch_job_id, True, int(launch_) if launch_ is not None else None, own.get(_FINGERPRINT)
+    )
+
+
+def _update(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
+    """Give the job its full life; until now it had the short one of a submission."""
+    constraints = {"maxWallClockTime": plan.wall_clock, **(plan.job.get("constraints") or {})}
+    body = {"onAllTasksComplete": on_all_tasks_complete, "constraints": constraints}
+    for last in (*[False] * (UPDATE_TRIES - 1), True):
+        try:
+            yield requests.update_job(generation.batch_job_id, body)
+        except AzureBatchError as error:
+            if last or not polling.is_transient(error):
+                raise
+            yield Sleep(polling.QUICK)
+        else:
+            return
+
+
+# --- launch --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class LaunchedJob:
+    """
+    What launch did.
+
+    :param generation: the job.
+    :param added: tasks that this try added.
+    :param existed: tasks that an earlier try had added.
+    """
+
+    generation: Generation
+    added: int = 0
+    existed: int = 0
+
+
+def open_for_launch(plan: GroupJobPlan, max_tries: int, fingerprint: str) -> Flow[tuple[Generation, bool]]:
+    """
+    Flow: find the job to plan into, or create it.
+
+    A try that follows a crash finds what the crashed one opened, by ``max_tries``, which a clear raises. A
+    launch that was cleared while its job is open plans nothing: cleared members repair themselves. Safe to
+    repeat at any point.
+
+    :param plan: what the job is like.
+    :param max_tries: ``max_tries`` of launch's task instance.
+    :param fingerprint: structure of the graph.
+    :return: the job, and whether tasks are to be planned into it.
+    """
+    for _ in range(MAX_ROUNDS):
+        found = yield from generations_of(plan.group)
+        for generation in reversed(found):
+            if generation.is_open and generation.launch is not None:
+                return generation, generation.launch == max_tries
+        number = found[-1].number + 1 if found else 1
+        own = {_LAUNCH: str(max_tries), _FINGERPRINT: fingerprint}
+        created = yield from _create(plan, number, own)
+        if created is not None:
+            return created, True
+    raise _too_many(plan)
+
+
+def launch(
+    plan: GroupJobPlan, generation: Generation, bodies: Sequence[Mapping[str, Any]], *, is_new: bool
+) -> Flow[LaunchedJob]:
+    """
+    Flow: add the planned tasks to launch's job, once, and give the job its full life.
+
+    :param plan: what the job is like.
+    :param generation: the job that :func:`open_for_launch` found.
+    :param bodies: the tasks, parents before children; empty when nothing is to be planned.
+    :param is_new: no earlier try of launch can have added a task.
+    """
+    known: frozenset[str] = frozenset()
+    if bodies and not is_new:
+        listed = yield from pages(requests.list_tasks(generation.batch_job_id, ("id",)))
+        known = frozenset(str(task["id"]) for task in listed)
+    added = yield from collection.add_tasks(generation.batch_job_id, bodies, known)
+    yield from _update(plan, generation, "noaction")
+    return LaunchedJob(generation, added.added, added.existed + len(known & {str(b["id"]) for b in bodies}))
+
+
+def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
+    """
+    Flow: check that the pool exists, or create or adopt the one that is described.
+
+    :param plan: what the job is like.
+    """
+    yield from ensure_pool(plan.batch_pool_id, plan.pool)
+
+
+# --- late members --------------------------------------------------------------------------------
+
+
+def submit_late(plan: GroupJobPlan, task: TaskPlan, retire: Sequence[TaskKey] = ()) -> Flow[Submission]:
+    """
+    Flow: bring a member's task into the group's job without dependencies: Airflow has already said go.
+
+    Safe to repeat, as :func:`~airflow_provider_batch.domain.submission.submit` is.
+
+    :param plan: what the job is like.
+    :param task: the member's task.
+    :param retire: earlier tasks of this member, which must not run beside it: they are ended first.
+    """
+    yield from _retire(retire)
+    for _ in range(MAX_ROUNDS):
+        generation, created = yield from _open_for_late(plan)
+        try:
+            submission = yield from submit(replace(task, batch_job_id=generation.batch_job_id))
+        except BatchConflictError as error:
+            if error.code not in JOB_ENDED:
+                raise
+            continue
+        except JobClosedError:
+            continue  # it ended between our look and our act
+        if created:
+            yield from _end_by_itself(plan, generation)
+        return replace(submission, shared_job=True)
+    raise _too_many(plan)
+
+
+def _open_for_late(plan: GroupJobPlan) -> Flow[tuple[Generation, bool]]:
+    for _ in range(MAX_ROUNDS):
+        found = yield from generations_of(plan.group)
+        for generation in reversed(found):
+            if generation.is_open:
+                # Who created it for a late member may have died before it was told to end by itself.
+                return generation, generation.launch is None
+        yield from ensure_pool(plan.batch_pool_id, plan.pool)
+        created = yield from _create(plan, found[-1].number + 1 if found else 1, {})
+        if created is not None:
+            return created, True
+    raise _too_many(plan)
+
+
+def _end_by_itself(plan: GroupJobPlan, generation: Generation) -> Flow[None]:
+    try:
+        yield from _update(plan, generation, "terminatejob")
+    except BatchConflictError as error:
+        if error.code not in JOB_ENDED:
+            raise
+
+
+def _retire(keys: Sequence[TaskKey]) -> Flow[None]:
+    """End tasks that are superseded; their nodes need a moment, and two attempts must never run at once."""
+    ended = []
+    for key in keys:
+        try:
+            yield requests.terminate_task(key)
+        except (BatchConflictError, BatchNotFoundError, BatchPreconditionError):
+            continue  # it ended, or was never there
+        yield Log(f"Batch task {key} is superseded and was terminated.")
+        ended.append(key)
+    for key in ended:
+        if not (yield from await_end(key, RETIRE_PATIENCE)):
+            yield Log(f"Batch task {key} was terminated and still runs; going on without it.", "WARNING")
+
+
+def _too_many(plan: GroupJobPlan) -> BatchConflictError:
+    return BatchConflictError(
+        code="JobExists",
+        message=f"The jobs of {ids.group_job_id(plan.group)} ended or appeared {MAX_ROUNDS} times in a row.",
+        status=409,
+        operation="create_job",
+    )
+
+
+# --- the end -------------------------------------------------------------------------------------
+
+
+def end_jobs(group: GroupIdentity, reason: str) -> Flow[list[Generation]]:
+    """
+    Flow: terminate every open job of a group's run; those that ended are left as they are.
+
+    :param group: whose jobs.
+    :param reason: what the job says of its end.
+    :return: all jobs of the run, oldest first, as they were before.
+    """
+    found = yield from generations_of(group)
+    for generation in found:
+        if not generation.is_open:
+            continue
+        try:
+            yield requests.terminate_job(generation.batch_job_id, reason)
+        except (BatchConflictError, BatchNotFoundError) as error:
+            yield Log(f"Batch job {generation.batch_job_id} needs no termination ({error.code}).")
+        else:
+            yield Log(f"Batch job {generation.batch_job_id} was terminated.")
+    return found

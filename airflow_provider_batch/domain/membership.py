@@ -1,0 +1,136 @@
+"""
+How a worker brings the Batch task of a group's member about.
+
+A worker has what a mirror lacks: rendered values. It takes the planned task too, when launch planned one for
+this work and its parents agree; otherwise it adds a new attempt without dependencies to the group's job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain.acceptance import Refused, accept
+from airflow_provider_batch.domain.flow import Flow, Log
+from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, generations_of, submit_late
+from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.submission import (
+    Submission,
+    TaskPlan,
+    adopt,
+    find_submitted,
+    reactivate,
+)
+from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+
+__all__ = ["MemberPlan", "find_member", "submit_member"]
+
+
+@dataclass(frozen=True)
+class MemberPlan:
+    """
+    What a worker knows of its member.
+
+    :param job: what the group's job is like.
+    :param task: the member's task.
+    :param launched: what launch said; None when it has not run, or failed.
+    :param try_number: the try.
+    :param is_cleared: whether the task instance was cleared since launch may have planned its task.
+    :param refused: what its mirror refused; None when the task started on the worker.
+    :param failure_satisfies: a parent that failed lets the planned task go.
+    """
+
+    job: GroupJobPlan
+    task: TaskPlan
+    launched: Launched | None = None
+    try_number: int = 1
+    is_cleared: bool = False
+    refused: Refused | None = None
+    failure_satisfies: bool = False
+
+    @property
+    def planned(self) -> TaskKey | None:
+        """Where launch put the member's task, if it planned one."""
+        if self.launched is None:
+            return None
+        return self.launched.planned_key(self.task.work.task_id, self.task.work.map_index)
+
+
+def submit_member(plan: MemberPlan) -> Flow[Submission]:
+    """
+    Flow: bring the member's task into the group's job, or take the planned one; once.
+
+    :param plan: the member.
+    :return: the task to watch.
+    """
+    refused = plan.refused
+    if refused is None and plan.launched is not None and not plan.is_cleared:
+        taken = yield from _take_planned(plan, plan.launched)
+        if isinstance(taken, Submission):
+            return taken
+        refused = taken
+    if refused is not None:
+        yield Log(f"A Batch task of its own is submitted: {refused.reason}.")
+    return (yield from submit_late(plan.job, plan.task, _to_retire(plan, refused)))
+
+
+def _to_retire(plan: MemberPlan, refused: Refused | None) -> Sequence[TaskKey]:
+    keys = list(refused.retire) if refused is not None else []
+    if plan.is_cleared and plan.planned is not None and plan.planned not in keys:
+        keys.append(plan.planned)
+    # What this very work had submitted is taken up by its submission.
+    own = ids.member_attempt_id(plan.task.work.task_id, plan.task.work.map_index, plan.task.work.max_tries, 1)
+    return [key for key in keys if not key.batch_task_id.startswith(own[:-1])]
+
+
+def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Refused]:
+    work = plan.task.work
+    planned = yield from accept(
+        launched, work.task_id, work.map_index, failure_satisfies=plan.failure_satisfies
+    )
+    if isinstance(planned, Refused):
+        return planned
+    key = launched.planned_key(work.task_id, work.map_index)
+    outcome = read_outcome(key, planned.json)
+    if outcome is None:
+        return replace((yield from adopt(key, planned, launched.batch_pool_id, "launch")), shared_job=True)
+    if outcome.succeeded or plan.try_number == 1:
+        return Submission(key, launched.batch_pool_id, planned.etag, adopted=True, shared_job=True)
+    return (yield from _run_again(plan, key, planned, outcome))
+
+
+def _run_again(
+    plan: MemberPlan, key: TaskKey, planned: Answer, outcome: TaskOutcome
+) -> Flow[Submission | Refused]:
+    if ids.named_value(planned.json.get("environmentSettings"), ids.PLAN) != plan.task.fingerprint:
+        return Refused("it failed in an earlier try and its definition has changed since", (key,))
+    try:
+        submission = yield from reactivate(key, planned, outcome, plan.job.batch_pool_id)
+    except (BatchConflictError, BatchNotFoundError) as error:
+        return Refused(f"Batch task {key} cannot be run again ({error.code})", (key,))
+    if submission is None:
+        return Refused(f"Batch task {key} cannot be run again: its process ended well", (key,))
+    return replace(submission, shared_job=True)
+
+
+def find_member(plan: MemberPlan) -> Flow[Submission | None]:
+    """
+    Flow: find what is submitted of this member's work and has not ended; for a kill in the middle.
+
+    :param plan: the member.
+    """
+    for generation in reversed((yield from generations_of(plan.job.group))):
+        if not generation.is_open:
+            continue
+        found = yield from find_submitted(replace(plan.task, batch_job_id=generation.batch_job_id))
+        if found is not None:
+            return replace(found, shared_job=True)
+    if plan.planned is None or plan.is_cleared:
+        return None
+    try:
+        answer: Answer = yield requests.get_task(plan.planned)
+    except BatchNotFoundError:
+        return None
+    return Submission(plan.planned, plan.job.batch_pool_id, answer.etag, shared_job=True)

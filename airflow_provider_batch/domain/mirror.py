@@ -1,0 +1,212 @@
+"""
+What a mirror does before it watches: find the Batch task of its try.
+
+A *mirror* is the trigger of an eager member. Its Airflow task never needs a worker in the common case: launch
+has planned its Batch task, the mirror takes it, watches it and ends the Airflow task. A mirror renders no
+template and so submits nothing. It takes what was planned, or lets Batch run again what failed; whatever else
+is to be done goes to a worker.
+
+It remembers by a *claim*, an XCom of its own task instance, which task a try has taken. Airflow clears it
+when the task starts on a worker, not when it starts in the triggerer:
+
+==================  ================================================================================
+claim               what is done
+==================  ================================================================================
+none                the planned task is taken, when its parents agree
+of this try         the triggerer was restarted: the watch goes on
+of an earlier try   that try failed, or was cleared, marked or killed: the work runs again
+==================  ================================================================================
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain.acceptance import PLANNED_SELECT, Refused, accept
+from airflow_provider_batch.domain.flow import Flow, Log, Save, get_or_none
+from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
+from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.submission import Submission, reactivate
+from airflow_provider_batch.domain.watch import await_end
+from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+
+__all__ = ["Claim", "find_task"]
+
+#: seconds to wait for the task of an earlier try to end after it was terminated
+_END_PATIENCE = 60.0
+
+
+@dataclass(frozen=True)
+class Claim:
+    """
+    The Batch task that a try has taken.
+
+    :param try_number: the try.
+    :param batch_job_id: the job of the task.
+    :param batch_task_id: the task.
+    :param etag: ETag of the try's last write to the task, or of its first look.
+    :param stale_end: end time of the failure that an earlier try has answered for.
+    """
+
+    try_number: int
+    batch_job_id: str
+    batch_task_id: str
+    etag: str | None = None
+    stale_end: str | None = None
+
+    @property
+    def key(self) -> TaskKey:
+        """Job and task as one value."""
+        return TaskKey(self.batch_job_id, self.batch_task_id)
+
+    @classmethod
+    def read(cls, data: Any) -> Claim | None:
+        """
+        Read a claim from the XCom; None when it holds none.
+
+        :param data: the XCom's value; other keys in it are the watch's.
+        """
+        if not isinstance(data, Mapping) or "batch_task_id" not in data:
+            return None
+        return cls(
+            try_number=int(data["try_number"]),
+            batch_job_id=str(data["batch_job_id"]),
+            batch_task_id=str(data["batch_task_id"]),
+            etag=data.get("etag"),
+            stale_end=data.get("stale_end"),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what goes into the XCom."""
+        return {
+            "try_number": self.try_number,
+            "batch_job_id": self.batch_job_id,
+            "batch_task_id": self.batch_task_id,
+            "etag": self.etag,
+            "stale_end": self.stale_end,
+        }
+
+    def submission(self, batch_pool_id: str | None) -> Submission:
+        """
+        Return the task as what a watch takes.
+
+        :param batch_pool_id: pool of the job.
+        """
+        return Submission(
+            self.key, batch_pool_id, self.etag, adopted=True, stale_end=self.stale_end, shared_job=True
+        )
+
+
+@dataclass(frozen=True)
+class MirrorPlan:
+    """
+    What a mirror knows of its member.
+
+    :param launched: what launch said.
+    :param member_id: the Airflow task.
+    :param map_index: its map index.
+    :param try_number: the try.
+    :param definition: stands for what the DAG's author wrote of it.
+    :param failure_satisfies: a parent that failed lets it go.
+    :param result_is_kept: a success leaves a result in Airflow, which says as much as a claim.
+    """
+
+    launched: Launched
+    member_id: str
+    map_index: int
+    try_number: int
+    definition: str
+    failure_satisfies: bool = False
+    result_is_kept: bool = False
+
+
+def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refused]:
+    """
+    Flow: find the Batch task that this try watches.
+
+    Safe to run again at any point, as a triggerer that restarts does.
+
+    :param plan: the member.
+    :param claim: what the task instance's XCom says.
+    :return: the task, or why a worker has to submit one.
+    """
+    pool = plan.launched.batch_pool_id
+    if claim is not None and claim.try_number == plan.try_number:
+        return (yield from _go_on(claim, pool))
+    if claim is not None and claim.batch_job_id == plan.launched.batch_job_id:
+        return (yield from _run_again(plan, claim))
+    # A claim in another job is older than what launch planned since: the run, or the group, was cleared.
+    planned = yield from accept(
+        plan.launched, plan.member_id, plan.map_index, failure_satisfies=plan.failure_satisfies
+    )
+    if isinstance(planned, Refused):
+        return planned
+    key = plan.launched.planned_key(plan.member_id, plan.map_index)
+    taken = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, planned.etag)
+    outcome = read_outcome(key, planned.json)
+    if outcome is None or not outcome.succeeded or not plan.result_is_kept:
+        yield Save(taken.as_json())
+    return taken.submission(pool)
+
+
+def _go_on(claim: Claim, pool: str | None) -> Flow[Submission | Refused]:
+    """Go on with the task of this try; it may have been claimed and not yet been reactivated."""
+    if claim.stale_end is None:
+        return claim.submission(pool)
+    task = yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT))
+    outcome = read_outcome(claim.key, task.json) if task is not None else None
+    if task is None or outcome is None or outcome.end_time != claim.stale_end:
+        return claim.submission(pool)
+    return (yield from _reactivate(claim, task, outcome, pool))
+
+
+def _run_again(plan: MirrorPlan, claim: Claim) -> Flow[Submission | Refused]:
+    """Let Batch run the task of an earlier try again; what it cannot run again goes to a worker."""
+    key, pool = claim.key, plan.launched.batch_pool_id
+    yield Log(f"Try {claim.try_number} had Batch task {key.batch_task_id}; it runs again.")
+    task = yield from _ended(claim)
+    if task is None:
+        return Refused(f"Batch task {key} of an earlier try is gone or still runs", (key,))
+    outcome = read_outcome(key, task.json)
+    if outcome is None or outcome.succeeded:
+        return Refused(f"Batch task {key} ended with success in an earlier try", (key,))
+    if ids.named_value(task.json.get("environmentSettings"), ids.DEFINITION) != plan.definition:
+        return Refused("its definition has changed since", (key,))
+    again = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, task.etag, outcome.end_time)
+    # Before it is reactivated: after a crash the old failure must not count for this try.
+    yield Save(again.as_json())
+    return (yield from _reactivate(again, task, outcome, pool))
+
+
+def _reactivate(
+    claim: Claim, task: Answer, outcome: TaskOutcome, pool: str | None
+) -> Flow[Submission | Refused]:
+    try:
+        submission = yield from reactivate(claim.key, task, outcome, pool)
+    except (BatchConflictError, BatchNotFoundError) as error:
+        return Refused(f"Batch task {claim.key} cannot be run again ({error.code})", (claim.key,))
+    if submission is None:
+        return Refused(f"Batch task {claim.key} cannot be run again: its process ended well", (claim.key,))
+    now = Claim(
+        claim.try_number, claim.batch_job_id, claim.batch_task_id, submission.etag, submission.stale_end
+    )
+    yield Save(now.as_json())
+    return now.submission(pool)
+
+
+def _ended(claim: Claim) -> Flow[Answer | None]:
+    """Return the task of an earlier try when it has ended; one that runs is ended, as nobody watches it."""
+    task = yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT))
+    if task is None or read_outcome(claim.key, task.json) is not None:
+        return task
+    try:
+        yield requests.terminate_task(claim.key, task.etag)
+    except (BatchConflictError, BatchNotFoundError) as error:
+        yield Log(f"Batch task {claim.key} needs no termination ({error.code}).")
+    if not (yield from await_end(claim.key, _END_PATIENCE)):
+        return None
+    return (yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT)))

@@ -1,0 +1,351 @@
+"""The first task of a group: it plans the members into one Batch job."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
+
+from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain.explain import explain
+from airflow_provider_batch.domain.flow import Flow, drive
+from airflow_provider_batch.domain.graph import Graph
+from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
+from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched
+from airflow_provider_batch.domain.polling import is_transient
+from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.submission import task_fingerprint, with_ours
+from airflow_provider_batch.exceptions import AzureBatchError, SpecError
+from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.secrets import mask_sas
+from airflow_provider_batch.links.portal import (
+    AzureBatchJobLink,
+    AzureBatchPoolLink,
+    account_resource_id,
+    portal_urls,
+)
+from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.operators.group_graph import (
+    batch_members,
+    definition_of,
+    launch_graph,
+    static_graph,
+)
+from airflow_provider_batch.operators.identity import group_identity
+from airflow_provider_batch.operators.member_rendering import render_members
+from airflow_provider_batch.operators.run_states import RunStates, states_of_run
+from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, to_iso8601
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_batch.specs import JobSpec, PoolSpec
+
+__all__ = ["AzureBatchLaunchOperator"]
+
+_LATER = "chosen-at-run-time"
+#: longest life of a job that the service gives
+_LONGEST_LIFE = timedelta(days=30)
+#: how much longer than its run a job may live: finish is to end it, not its own clock
+_AFTER_THE_RUN = timedelta(hours=1)
+
+_SATISFY = {"dependencyAction": "satisfy"}
+#: exit conditions of a member whose children run whatever its end is
+_SATISFIED_BY_FAILURE = {
+    "default": _SATISFY,
+    "preProcessingError": _SATISFY,
+    "fileUploadError": _SATISFY,
+}
+
+
+@dataclass
+class _Rendered:
+    """Bodies of the members that may be planned, by map index; what has no body is not planned."""
+
+    bodies: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
+    widths: dict[str, int | None] = field(default_factory=dict)
+
+
+class AzureBatchLaunchOperator(BaseOperator):
+    """
+    Plan a group's members into one Batch job; a part of every ``AzureBatchJobTaskGroup``.
+
+    It reads the real DAG, decides which edges Batch can hold, creates the job and adds the tasks of all eager
+    members, parents first. It waits for nothing: Batch queues. May be killed at any point and run again.
+
+    The XCom that it returns has ``batch_job_id``, ``generation``, ``batch_pool_id``,
+    ``azure_batch_conn_id`` and ``blocks``.
+
+    :param group_id: id of the group.
+    :param batch_pool_id: id of a pool that exists (templated).
+    :param batch_pool: description of a pool to create, or to adopt when one of that id fits (templated).
+    :param batch_job: everything else of the job: priority, constraints and so on (templated).
+    :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
+    :param wall_clock: greatest life of the job; None for what is left of the run's own time limit, at most 30
+        days.
+    """
+
+    template_fields: Sequence[str] = ("azure_batch_conn_id", "batch_pool_id", "batch_pool", "batch_job")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"batch_pool": "json", "batch_job": "json"}
+    operator_extra_links = (AzureBatchJobLink(), AzureBatchPoolLink())
+    ui_color = "#dbe9f6"
+
+    def __init__(
+        self,
+        *,
+        group_id: str,
+        batch_pool_id: str | None = None,
+        batch_pool: PoolSpec | Mapping[str, Any] | None = None,
+        batch_job: JobSpec | Mapping[str, Any] | None = None,
+        azure_batch_conn_id: str = AzureBatchHook.default_conn_name,
+        wall_clock: timedelta | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.group_id = group_id
+        self.batch_pool_id = batch_pool_id
+        self.batch_pool = batch_pool
+        self.batch_job = batch_job
+        self.azure_batch_conn_id = azure_batch_conn_id
+        self.wall_clock = wall_clock
+        self._check()
+        self._group_job: GroupJobPlan | None = None
+        self._plans_into_it = False
+
+    def _check(self) -> None:
+        if (self.batch_pool is None) == (self.batch_pool_id is None):
+            raise SpecError("batch_pool_id", "name a pool, or describe one (batch_pool), and not both")
+        if self.batch_pool is not None and not decided_later(self.batch_pool):
+            self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
+        if self.batch_job is not None and not decided_later(self.batch_job):
+            self.batch_job = self._job_body()
+        if self.wall_clock is not None and not timedelta() < self.wall_clock <= _LONGEST_LIFE:
+            raise SpecError("wall_clock", f"{self.wall_clock} is not between 0 and 30 days")
+        mask_sas([self.batch_pool, self.batch_job])
+
+    def _job_body(self) -> dict[str, Any]:
+        body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
+        for name, why in (
+            ("id", "the group chooses it, so that nothing is submitted twice"),
+            ("poolInfo", "give the pool as batch_pool_id or batch_pool"),
+            ("onAllTasksComplete", "the job stays open until the group's finish ends it"),
+            ("usesTaskDependencies", "a group's job always has them"),
+        ):
+            if name not in body:
+                continue
+            if body.pop(name) not in (_LATER, {"poolId": _LATER}):
+                raise SpecError(f"batch_job.{name}", why)
+        return body
+
+    def resolve_template_files(self) -> None:
+        """
+        Seal the group.
+
+        Airflow calls this for every task of a DAG when its file has been executed and before it is
+        serialised: all members and edges are there, those drawn after the group's block too.
+        """
+        super().resolve_template_files()
+        if callable(seal := getattr(self.task_group, "seal", None)):
+            seal()
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    @cached_property
+    def hook(self) -> AzureBatchHook:
+        """The hook of this operator's connection."""
+        return AzureBatchHook(self.azure_batch_conn_id)
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """
+        Plan the members into the job.
+
+        :param context: the template context.
+        :return: what the members need to know.
+        """
+        try:
+            plan = self._group_job = self.job_plan(context, self.hook)
+            graph, rendered = self._render_members(context)
+            blocks = integer_blocks(graph, rendered.widths)
+            self.log.info("%s", explain(graph, rendered.widths))
+            self._run(group_job.prepare_pool(plan))
+            generation = self._open(context, plan, graph)
+            tasks = list(self._bodies(plan, graph, rendered, blocks)) if self._plans_into_it else []
+            self._submit(context, plan, generation, tasks)
+            launched = Launched(
+                batch_job_id=generation.batch_job_id,
+                generation=generation.number,
+                batch_pool_id=plan.batch_pool_id,
+                azure_batch_conn_id=self.azure_batch_conn_id,
+                account=self._account(),
+                blocks={task_id: [block.base, block.width] for task_id, block in blocks.items()},
+            )
+            self._publish(context, launched)
+        except BaseException as error:
+            if not self._next_try_takes_over(context, error):
+                self._withdraw()
+            raise
+        finally:
+            self.hook.close()
+        return launched.as_json()
+
+    def job_plan(self, context: Context, hook: AzureBatchHook) -> GroupJobPlan:
+        """
+        Say what the group's job is like, in the context of any task of the group.
+
+        :param context: the template context; this operator's fields are rendered already.
+        :param hook: hook of the group's connection.
+        """
+        pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        return GroupJobPlan(
+            group=group_identity(context, hook.connection.deployment_id, self.group_id),
+            batch_pool_id=str(pool["id"] if pool else self.batch_pool_id),
+            job=self._job_body(),
+            pool=pool,
+            wall_clock=to_iso8601(self._life(context)),
+        )
+
+    def _life(self, context: Any) -> timedelta:
+        limits = [_LONGEST_LIFE]
+        if self.wall_clock is not None:
+            limits.append(self.wall_clock)
+        elif (run_limit := getattr(self.dag, "dagrun_timeout", None)) is not None:
+            started = context["dag_run"].start_date or datetime.now(timezone.utc)
+            left = started + run_limit - datetime.now(timezone.utc)
+            limits.append(max(left, timedelta()) + _AFTER_THE_RUN)
+        return timedelta(seconds=round(min(limits).total_seconds()))
+
+    def _open(self, context: Any, plan: GroupJobPlan, graph: Graph) -> Generation:
+        generation: Generation
+        generation, self._plans_into_it = self._run(
+            group_job.open_for_launch(plan, context["ti"].max_tries, graph.fingerprint)
+        )
+        if not self._plans_into_it:
+            self.log.info(
+                "Batch job %s is open and was planned before; members that were cleared submit themselves.",
+                generation.batch_job_id,
+            )
+        elif generation.fingerprint not in (None, graph.fingerprint):
+            self.log.warning(
+                "The graph has changed since Batch job %s was planned; what was submitted first stays.",
+                generation.batch_job_id,
+            )
+        return generation
+
+    def _submit(
+        self, context: Any, plan: GroupJobPlan, generation: Generation, tasks: list[dict[str, Any]]
+    ) -> None:
+        is_new = context["ti"].try_number == 1
+        done = self._run(group_job.launch(plan, generation, tasks, is_new=is_new))
+        self.log.info(
+            "Batch job %s (generation %d): %d tasks added, %d were there.",
+            generation.batch_job_id,
+            generation.number,
+            done.added,
+            done.existed,
+        )
+
+    def _account(self) -> str | None:
+        connection = self.hook.connection
+        return account_resource_id(
+            connection.subscription_id, connection.resource_group, connection.account_name
+        )
+
+    def _publish(self, context: Any, launched: Launched) -> None:
+        urls = portal_urls(launched.account, TaskKey(launched.batch_job_id, ""), launched.batch_pool_id)
+        for link in self.operator_extra_links:
+            context["ti"].xcom_push(key=link.stored_key, value=urls[link.stored_key])
+
+    # --- the plan --------------------------------------------------------------------------------
+
+    def _render_members(self, context: Any) -> tuple[Graph, _Rendered]:
+        """Render what may be planned, and compile the graph with the widths that this shows."""
+        members = batch_members(self.task_group)
+        over: set[str] = set()
+        if context["ti"].max_tries > (self.retries or 0):
+            # Launch was cleared: what has run stays, what is to run again is planned.
+            states = states_of_run(context)
+            over = {task_id for task_id in members if states.all_in(task_id, "success")}
+            members = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
+        candidates = static_graph(self, members, over).eager
+        rendered = _Rendered()
+        for task_id in candidates:
+            bodies = [
+                (index, self._task_body(operator))
+                for index, operator in render_members(members[task_id], context)
+            ]
+            is_mapped = hasattr(members[task_id], "partial_kwargs")
+            rendered.widths[task_id] = len(bodies) if is_mapped else None
+            rendered.bodies[task_id] = bodies
+        return launch_graph(self, members, rendered.widths, over), rendered
+
+    @staticmethod
+    def _task_body(operator: Any) -> dict[str, Any]:
+        try:
+            body: dict[str, Any] = operator.task_body()
+        except SpecError as error:
+            raise SpecError(f"{operator.task_id}.{error.path}", error.problem) from error
+        return body
+
+    def _bodies(
+        self, plan: GroupJobPlan, graph: Graph, rendered: _Rendered, blocks: Mapping[str, Block]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield the tasks to add, parents before children."""
+        planned_id = planned_ids(ids.member_task_id, blocks)
+        depends_on = dependencies(graph, rendered.widths, blocks, planned_id)
+        members = batch_members(self.task_group)
+        for task_id in graph.eager:
+            definition = {"name": ids.DEFINITION, "value": definition_of(members[task_id])}
+            for index, body in rendered.bodies[task_id]:
+                own = ids.task_environment(plan.group, task_id, index, task_fingerprint(body))
+                task = {
+                    **body,
+                    "id": planned_id(task_id, index),
+                    "environmentSettings": with_ours(body.get("environmentSettings"), [*own, definition]),
+                }
+                if (parents := depends_on(task_id)) is not None:
+                    task["dependsOn"] = parents
+                if task_id in graph.satisfy:
+                    task["exitConditions"] = _SATISFIED_BY_FAILURE
+                yield task
+
+    # --- when things go wrong --------------------------------------------------------------------
+
+    def on_kill(self) -> None:
+        """End the job that this launch plans into; a job that was open before is left alone."""
+        if self._group_job is None or not self._plans_into_it:
+            return
+        hook = self.hook.another_session()
+        try:
+            drive(_end(self._group_job, "AirflowLaunchKilled"), WorkerEffects(hook.get_conn(), self.log))
+        finally:
+            hook.close()
+
+    def _next_try_takes_over(self, context: Any, error: BaseException) -> bool:
+        task_instance = context["ti"]
+        if not isinstance(error, AzureBatchError) or not is_transient(error):
+            return False
+        return bool(task_instance.try_number <= task_instance.max_tries)
+
+    def _withdraw(self) -> None:
+        """End what this try has opened; the error on whose account it is done stays the reason."""
+        if self._group_job is None or not self._plans_into_it:
+            return
+        try:
+            self._run(_end(self._group_job, "AirflowLaunchFailed"))
+        except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
+            self.log.error("The Batch job could not be ended, and may stay for an hour: %s", error)
+
+    def _run(self, flow: Flow[Any]) -> Any:
+        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+
+
+def _end(plan: GroupJobPlan, reason: str) -> Flow[None]:
+    yield from group_job.end_jobs(plan.group, reason)
+
+
+def _is_to_run(states: RunStates, task_id: str) -> bool:
+    return states.is_pending(task_id) or not states.of(task_id)

@@ -1,0 +1,65 @@
+"""A task of a group on a worker: what it submits, as its group and its own parameters say."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.membership import MemberPlan
+from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.submission import TaskPlan
+from airflow_provider_batch.hooks.secrets import mask_sas
+from airflow_provider_batch.operators.group_graph import definition_of
+from airflow_provider_batch.operators.group_settings import batch_group_of
+from airflow_provider_batch.operators.identity import work_identity
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.operators.task import AzureBatchTaskOperator
+
+__all__ = ["member_plan"]
+
+
+def member_plan(
+    operator: AzureBatchTaskOperator, context: Any, refused: Mapping[str, Any] | None
+) -> MemberPlan:
+    """
+    Say what a member's task is, and what is known of the group's job.
+
+    :param operator: the member; its fields are rendered.
+    :param context: its template context.
+    :param refused: what its mirror refused, when it comes from there.
+    """
+    task_instance = context["ti"]
+    dag: Any = operator.dag
+    group = batch_group_of(operator.task_group)
+    # Another member may use the same object: the fields are rendered on a copy.
+    launch = dag.get_task(group.azure_batch_launch_id).prepare_for_execution()
+    launch.render_template_fields(context)
+    job = launch.job_plan(context, operator.hook)
+    task = operator.task_body()
+    # Airflow renders a mapped task without asking it.
+    mask_sas([task, job.job, job.pool])
+    said = task_instance.xcom_pull(task_ids=group.azure_batch_launch_id, map_indexes=-1)
+    return MemberPlan(
+        job=job,
+        task=TaskPlan(
+            work=work_identity(context, operator.hook.connection.deployment_id),
+            task=task,
+            batch_pool_id=job.batch_pool_id,
+            group=job.group,
+            definition=definition_of(dag.get_task(operator.task_id)),
+        ),
+        launched=Launched.from_json(said) if isinstance(said, Mapping) else None,
+        try_number=task_instance.try_number,
+        is_cleared=task_instance.max_tries > (operator.retries or 0),
+        refused=_refused(refused),
+        failure_satisfies=str(getattr(operator.trigger_rule, "value", operator.trigger_rule)) == "all_done",
+    )
+
+
+def _refused(event: Mapping[str, Any] | None) -> Refused | None:
+    if event is None:
+        return None
+    return Refused(str(event["refused"]), [TaskKey(*pair) for pair in event.get("retire") or ()])

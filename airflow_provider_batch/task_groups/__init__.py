@@ -1,0 +1,1 @@
+"""Task groups: Airflow graphs that Azure Batch runs as one job."""

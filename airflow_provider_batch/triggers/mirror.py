@@ -1,0 +1,330 @@
+"""The trigger that is the whole of an eager member's Airflow task."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.ending import Ending
+from airflow_provider_batch.domain.flow import Flow, Log, drive_async, get_or_none
+from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.mirror import Claim, MirrorPlan, find_task
+from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
+from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictError, BatchNotFoundError
+from airflow_provider_batch.links.portal import portal_urls
+from airflow_provider_batch.triggers.end_events import end_event
+from airflow_provider_batch.triggers.job_poller import Subscription, subscribe
+from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
+from airflow_provider_batch.triggers.task_instance import (
+    CLAIM_KEY,
+    get_xcom,
+    is_still_deferred_to,
+    run_is_over,
+    set_xcom,
+    state_of_task,
+)
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
+
+__all__ = ["AzureBatchMirrorTrigger"]
+
+#: seconds between two looks for what launch says
+_LAUNCH_POLL = 2.0
+#: launch will say nothing any more, or has said it
+_LAUNCH_OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
+#: seconds between tries to read the Airflow connection
+_CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+#: Airflow ends a trigger that is late without telling it: our time is up a little earlier
+_DEADLINE_MARGIN = timedelta(seconds=5)
+#: seconds from the start of a watch to the first time that its place in the output is saved
+_SAVE_AFTER = 30.0
+
+
+class AzureBatchMirrorTrigger(BaseTrigger):
+    """
+    Watch the Batch task that launch planned for a member of a group, and end the member's Airflow task.
+
+    Its arguments are short, since they are a part of the serialised DAG and shipped with every trigger; there
+    is no template and no secret in them. When the triggerer restarts it runs again from the top: what it
+    needs is in launch's XCom, in Batch, and in an XCom of its own task instance.
+
+    :param launch: id of the group's launch task.
+    :param definition: stands for the member as its author wrote it.
+    :param poll_interval: greatest number of seconds between two polls.
+    :param max_output_bytes: bytes of each stream that are shown.
+    :param skip_on_exit_code: exit codes that skip the Airflow task.
+    :param fail_on_exit_code: exit codes that fail the Airflow task without further retries.
+    :param worker_endings: verdicts that end on a worker.
+    :param push_result: whether the outcome becomes the task's return value.
+    :param all_done: whether a parent that failed lets the member go.
+    """
+
+    def __init__(
+        self,
+        launch: str,
+        definition: str,
+        poll_interval: float = 5.0,
+        max_output_bytes: int = DEFAULT_CAP,
+        skip_on_exit_code: Sequence[int] = (),
+        fail_on_exit_code: Sequence[int] = (),
+        worker_endings: Sequence[str] = (),
+        push_result: bool = True,
+        all_done: bool = False,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.launch = launch
+        self.definition = definition
+        self.poll_interval = poll_interval
+        self.max_output_bytes = max_output_bytes
+        self.skip_on_exit_code = list(skip_on_exit_code)
+        self.fail_on_exit_code = list(fail_on_exit_code)
+        self.worker_endings = list(worker_endings)
+        self.push_result = push_result
+        self.all_done = all_done
+        self._ended = False
+        self._claim: dict[str, Any] = {}
+        self._launched: Launched | None = None
+        self._submission: Submission | None = None
+        self._save_from = 0.0
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what is needed to make this trigger again."""
+        return (
+            f"{type(self).__module__}.{type(self).__qualname__}",
+            {
+                "launch": self.launch,
+                "definition": self.definition,
+                "poll_interval": self.poll_interval,
+                "max_output_bytes": self.max_output_bytes,
+                "skip_on_exit_code": self.skip_on_exit_code,
+                "fail_on_exit_code": self.fail_on_exit_code,
+                "worker_endings": self.worker_endings,
+                "push_result": self.push_result,
+                "all_done": self.all_done,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Find the Batch task, watch it until it ends; yield one event."""
+        try:
+            event = await self._mirror()
+        except AzureBatchError as error:
+            # Raising would cost a worker start for nothing: the reason is here, and goes into the log here.
+            self.log.error("%s", error)
+            event = await self._event(Ending.of_error(error))
+        except Exception as error:
+            self.log.exception("The mirror of Airflow task %s failed", self.task_id)
+            event = await self._event(Ending.of_error(AzureBatchError(f"{type(error).__name__}: {error}")))
+        self._ended = True
+        yield event
+
+    async def _mirror(self) -> TriggerEvent:
+        claim = await self._read_claim()
+        launched = self._launched = await self._await_launch(claim)
+        if launched is None:
+            return _for_worker(Refused(f"{self.launch} has planned nothing"))
+        is_ours = claim is not None and claim.try_number == self._try_number
+        batch_job_id = claim.batch_job_id if claim and is_ours else launched.batch_job_id
+        async with AsyncExitStack() as stack:
+            subscription = await self._subscribe(stack, launched, batch_job_id)
+            perform = MirrorEffects(subscription, self.log, self._save)
+            found = await drive_async(find_task(self._plan(launched), claim), perform)
+            if isinstance(found, Refused):
+                self.log.info("A worker goes on: %s.", found.reason)
+                return _for_worker(found)
+            self._submission = found
+            await self._publish(launched, found)
+            self._save_from = asyncio.get_running_loop().time() + _SAVE_AFTER
+            saved = self._claim if is_ours and "run" in self._claim else None
+            outcome = await drive_async(watch(found, self._options(), saved), perform)
+        rules = ExitCodeRules(tuple(self.skip_on_exit_code), tuple(self.fail_on_exit_code))
+        return await self._event(Ending.of_outcome(outcome, rules))
+
+    async def _subscribe(self, stack: AsyncExitStack, launched: Launched, batch_job_id: str) -> Subscription:
+        """Join the poller; that Airflow does not hand out the connection now says nothing about the task."""
+        conn_id = launched.azure_batch_conn_id
+        for pause in _CONNECTION_PAUSES:
+            try:
+                return await stack.enter_async_context(subscribe(conn_id, batch_job_id, self.poll_interval))
+            except AzureBatchError:
+                raise
+            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
+                self.log.warning("Connection %s cannot be read: %s", conn_id, error)
+                await asyncio.sleep(pause)
+        return await stack.enter_async_context(subscribe(conn_id, batch_job_id, self.poll_interval))
+
+    # --- what Airflow knows ----------------------------------------------------------------------
+
+    @property
+    def _ti(self) -> Any:
+        return self.task_instance
+
+    @property
+    def _try_number(self) -> int:
+        return int(self._ti.try_number)
+
+    async def _read_claim(self) -> Claim | None:
+        """Read which Batch task this try, or an earlier one, has taken."""
+        said = await get_xcom(self._ti, CLAIM_KEY)
+        if (claim := Claim.read(said)) is not None:
+            self._claim = dict(said)
+            return claim
+        if self._try_number == 1:
+            return None
+        # A try whose task had succeeded already when it was found has left its result, and no claim.
+        result = await get_xcom(self._ti, "return_value")
+        earlier = result if isinstance(result, Mapping) else {}
+        claim = Claim.read({**earlier, "try_number": self._try_number - 1})
+        if claim is not None:
+            await self._save(claim.as_json())
+            # Whoever reads the result of this try must not meet that one.
+            await set_xcom(self._ti, "return_value", None)
+        return claim
+
+    async def _await_launch(self, claim: Claim | None) -> Launched | None:
+        """
+        Return what launch says; None when it says nothing.
+
+        A member that was cleared may start before launch, which was cleared with it, has run again: then what
+        launch said before is not valid any more.
+        """
+        may_be_stale = claim is not None and claim.try_number != self._try_number
+        while True:
+            said = await get_xcom(self._ti, "return_value", task_id=self.launch, map_index=-1)
+            is_over = bool(said) and not may_be_stale
+            is_over = is_over or await state_of_task(self._ti, self.launch) in _LAUNCH_OVER
+            if is_over and said:
+                return Launched.from_json(said)
+            if is_over:
+                # It may have spoken between our two questions.
+                said = await get_xcom(self._ti, "return_value", task_id=self.launch, map_index=-1)
+                return Launched.from_json(said) if said else None
+            await asyncio.sleep(_LAUNCH_POLL)
+
+    def _plan(self, launched: Launched) -> MirrorPlan:
+        return MirrorPlan(
+            launched=launched,
+            member_id=self._ti.task_id,
+            map_index=self._ti.map_index,
+            try_number=self._try_number,
+            definition=self.definition,
+            failure_satisfies=self.all_done,
+            result_is_kept=self.push_result and Verdict.SUCCESS.value not in self.worker_endings,
+        )
+
+    def _options(self) -> WatchOptions:
+        return WatchOptions(self.poll_interval, self.max_output_bytes, self._deadline(), may_be_blocked=False)
+
+    def _deadline(self) -> datetime | None:
+        ends = getattr(self, "timeout_after", None) or getattr(self._ti, "trigger_timeout", None)
+        if ends is None:
+            return None
+        now = datetime.now(timezone.utc)
+        margin = min(_DEADLINE_MARGIN, max(ends - now, timedelta()) / 10)
+        return (ends - margin).astimezone(timezone.utc)  # type: ignore[no-any-return]
+
+    async def _publish(self, launched: Launched, submission: Submission) -> None:
+        """Write the links; without a portal to link to there are none, and each would cost a request."""
+        if launched.account is None:
+            return
+        for key, url in portal_urls(launched.account, submission.key, launched.batch_pool_id).items():
+            await set_xcom(self._ti, key, url)
+
+    async def _save(self, state: dict[str, Any]) -> None:
+        self._claim.update(state)
+        if "batch_task_id" in state:
+            # Without the claim a later try would take the task for one that nobody has had.
+            await set_xcom(self._ti, CLAIM_KEY, self._claim)
+            return
+        if asyncio.get_running_loop().time() < self._save_from or "batch_task_id" not in self._claim:
+            return
+        try:
+            await set_xcom(self._ti, CLAIM_KEY, self._claim)
+        except Exception as error:  # noqa: BLE001 - lost offsets repeat some lines, they decide nothing
+            self.log.warning("The position in the output was not saved: %s", error)
+
+    async def _event(self, ending: Ending) -> TriggerEvent:
+        for_worker = TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
+        if ending.verdict.value in self.worker_endings:
+            return for_worker
+        if ending.verdict is Verdict.SUCCESS and self.push_result and ending.outcome is not None:
+            try:
+                await set_xcom(self._ti, "return_value", ending.outcome.as_json())
+            except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
+                self.log.warning("The result was not written, a worker will do it: %s", error)
+                return for_worker
+        return end_event(ending.verdict)
+
+    # --- kill ------------------------------------------------------------------------------------
+
+    async def on_kill(self) -> None:
+        """
+        End the Batch task when a person ended or cleared the Airflow task; the job when the run is over.
+
+        Called by Airflow 3.3 and later; not on a restart of the triggerer, and not on a time-out.
+        """
+        await self._kill()
+
+    async def cleanup(self) -> None:
+        """Below Airflow 3.3, find out whether this is a kill, and then end the Batch task."""
+        if AIRFLOW_V_3_3_PLUS or self._ended or self.task_instance is None:
+            return
+        if not await is_still_deferred_to(self.task_instance, self.trigger_id):
+            await self._kill()
+
+    async def _kill(self) -> None:
+        launched = self._launched
+        if self._ended or launched is None:
+            return
+        submission = self._submission
+        async with AsyncExitStack() as stack:
+            batch_job_id = submission.key.batch_job_id if submission else launched.batch_job_id
+            subscription = await self._subscribe(stack, launched, batch_job_id)
+            perform = MirrorEffects(subscription, self.log, self._save)
+            if await run_is_over(self._ti):
+                await drive_async(_end_job(batch_job_id), perform)
+            elif submission is None or not await drive_async(terminate(submission, _KILLED), perform):
+                await self._kill_what_is_still_ours(launched, perform)
+
+    async def _kill_what_is_still_ours(self, launched: Launched, perform: MirrorEffects) -> None:
+        """
+        End the task although its ETag is another one than we know, when no later try has taken it.
+
+        After a clear the new try may be at work before this: its claim says so.
+        """
+        claim = Claim.read(await get_xcom(self._ti, CLAIM_KEY))
+        if claim is not None and claim.try_number != self._try_number:
+            return
+        key = claim.key if claim else launched.planned_key(self._ti.task_id, self._ti.map_index)
+        task = await drive_async(get_or_none(requests.get_task(key)), perform)
+        if task is None or read_outcome(key, task.json) is not None:
+            return
+        left = self._submission or Submission(key, launched.batch_pool_id, shared_job=True)
+        await drive_async(terminate(replace(left, key=key, etag=task.etag), _KILLED), perform)
+
+
+_KILLED = "the Airflow task was killed or cleared"
+
+
+def _for_worker(refused: Refused) -> TriggerEvent:
+    retire = [[key.batch_job_id, key.batch_task_id] for key in refused.retire]
+    return TriggerEvent({"refused": refused.reason, "retire": retire})  # type: ignore[no-untyped-call]
+
+
+def _end_job(batch_job_id: str) -> Flow[None]:
+    try:
+        yield requests.terminate_job(batch_job_id, "AirflowRunEnded")
+    except (BatchConflictError, BatchNotFoundError) as error:
+        yield Log(f"Batch job {batch_job_id} needs no termination ({error.code}).")
+    else:
+        yield Log(f"Batch job {batch_job_id} was terminated: the DAG run is over.")
