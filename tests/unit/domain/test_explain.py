@@ -62,8 +62,8 @@ def test_240_members_take_a_few_lines() -> None:
     )
     assert lines[0] == "240 members: 239 eager (Batch starts them), 1 late (Airflow starts them)"
     assert lines[3] == "476 edges"
-    assert lines[4].split("  ") == ["", "split -> frame000, frame001 and 236 more", "native"]
-    assert lines[5].startswith("  frame000, frame001 and 236 more -> merge  held by Airflow: Batch has no")
+    assert lines[4].startswith("  frame000, frame001 and 236 more -> merge  held by Airflow: Batch has no")
+    assert lines[5].split("  ")[1:] == ["split -> frame000, frame001 and 236 more", "native"]
     assert len(lines) == 6
 
 
