@@ -19,7 +19,7 @@ from airflow_provider_batch.exceptions import (
     BatchUnavailableError,
 )
 from airflow_provider_batch.triggers import shared_account
-from airflow_provider_batch.triggers.job_poller import GATHER, RECONCILE_EVERY, Subscription, subscribe
+from airflow_provider_batch.triggers.job_poller import RECONCILE_EVERY, Subscription, subscribe
 from tests.unit.domain.fake_batch import service_error
 from tests.unit.triggers.fake_triggerer import JOB, TRIGGER, FakeAirflow, FakeJob, key, now
 from tests.unit.triggers.virtual_loop import run
@@ -101,7 +101,7 @@ def test_newcomers_within_a_moment_share_a_whole_list(monkeypatch: pytest.Monkey
         stays = spawn("m", mirror("t"))
         await asyncio.sleep(10)
         before = len(job.lists(whole=True))
-        await asyncio.gather(*(newcomer(i * GATHER / 100) for i in range(100)))
+        await asyncio.gather(*(newcomer(i * 0.005) for i in range(100)))
         assert len(job.lists(whole=True)) - before <= 2
         job.end("t")
         await stays
