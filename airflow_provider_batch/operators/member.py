@@ -12,7 +12,6 @@ from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.group_graph import definition_of
-from airflow_provider_batch.operators.group_settings import batch_group_of
 from airflow_provider_batch.operators.identity import work_identity
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ def member_plan(
     """
     task_instance = context["ti"]
     dag: Any = operator.dag
-    group = batch_group_of(operator.task_group)
+    group = operator.batch_group
     # Another member may use the same object: the fields are rendered on a copy.
     launch = dag.get_task(group.azure_batch_launch_id).prepare_for_execution()
     launch.render_template_fields(context)

@@ -176,6 +176,8 @@ class AzureBatchTaskOperator(BaseOperator):
         if not isinstance(kwargs.get("pool", ""), str):
             raise SpecError("pool", "is Airflow's own pool of slots; describe the Batch pool as batch_pool")
         super().__init__(**kwargs)
+        # Airflow 2.11 does not tell the operator of a mapped task which group it is in.
+        self._given_group = None if self.task_group else kwargs.get("task_group")
         self.azure_batch_conn_id = azure_batch_conn_id
         self.command_line = command_line
         self.environment = environment
@@ -187,7 +189,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self.batch_job = batch_job
         if deferrable is None:
             # The members of a group are many, and mostly wait: they are not to hold workers.
-            deferrable = self._group is not None or conf.getboolean(
+            deferrable = self.batch_group is not None or conf.getboolean(
                 "operators", "default_deferrable", fallback=False
             )
         self.deferrable = deferrable
@@ -233,7 +235,7 @@ class AzureBatchTaskOperator(BaseOperator):
         mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
 
     def _check_place(self) -> None:
-        if self._group is not None:
+        if self.batch_group is not None:
             self._check_place_in_group()
         elif self.batch_job_id is not None:
             for name in ("batch_pool_id", "batch_pool", "batch_job"):
@@ -252,7 +254,7 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _check_place_in_group(self) -> None:
         """A member takes place and connection from its group; saying the same again is no contradiction."""
-        group = self._group
+        group = self.batch_group
         for name in ("batch_pool_id", "batch_pool", "batch_job_id", "batch_job"):
             value = getattr(self, name)
             if value is not None and (name != "batch_pool_id" or value != group.batch_pool_id):
@@ -308,7 +310,7 @@ class AzureBatchTaskOperator(BaseOperator):
             raise SpecError(
                 "batch_task.id", "the operator chooses the id, so that nothing is submitted twice"
             )
-        if self._group is not None and "dependsOn" in body:
+        if self.batch_group is not None and "dependsOn" in body:
             raise SpecError(
                 "batch_task.dependsOn",
                 "in a group the edges of the DAG are the dependencies; draw them there",
@@ -328,9 +330,9 @@ class AzureBatchTaskOperator(BaseOperator):
     # --- what happens ----------------------------------------------------------------------------
 
     @property
-    def _group(self) -> Any:
+    def batch_group(self) -> Any:
         """The Batch group around; None when there is none."""
-        return batch_group_of(self.task_group)
+        return batch_group_of(self.task_group or self._given_group)
 
     @cached_property
     def hook(self) -> AzureBatchHook:
@@ -433,7 +435,7 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()
-        if self._group is not None:
+        if self.batch_group is not None:
             # Most operators are in no group, and every DAG imports this module.
             from airflow_provider_batch.domain.membership import find_member, submit_member
             from airflow_provider_batch.operators.member import member_plan
