@@ -196,6 +196,8 @@ class _Rendering:
         self._environment = _CompileOnce(self._values.environment)
         self._xcoms = _XComs(context["ti"], before_launch)
         self._shared = self._shared_context()
+        # Airflow checks each against its JSON schema, which takes longer than all the rest of an index.
+        self._params: dict[str, Any] | None = None
 
     def unmapped(self) -> Any:
         """Render a member that is not mapped."""
@@ -218,7 +220,12 @@ class _Rendering:
         unmapped = self._operator.unmap(arguments)
         self._check(unmapped, map_index, resolved)
         context = self.context(unmapped, map_index)
-        context_update_for_unmapped(context, unmapped)
+        if self._params is None or "params" in arguments:
+            context_update_for_unmapped(context, unmapped)
+        else:
+            context["params"] = dict(self._params)
+        if "params" not in arguments:
+            self._params = context["params"]
         fields = self._operator.template_fields
         # Airflow renders a mapped task past its own render_template_fields().
         unmapped._do_render_template_fields(unmapped, fields, context, self._environment, set(resolved))

@@ -135,9 +135,7 @@ def fields(operator: Any) -> dict[str, Any]:
 
 def rendered_by_airflow(member: Any, map_index: int = -1) -> dict[str, Any]:
     context = context_of(member, map_index)
-    importlib.import_module("airflow_provider_batch.version_compat").context_update_for_unmapped(
-        context, member
-    )
+    context_update_for_unmapped(context, member)
     prepared = member.prepare_for_execution()
     prepared.render_template_fields(context)
     return fields(context["task"] if map_index >= 0 else prepared)
@@ -176,13 +174,13 @@ class Group:
 
 
 EVERYTHING = {
-    "ids": "{{ task.task_id }} {{ ti.task_id }} {{ ti.dag_id }} {{ task_instance.map_index }} {{ ti.run_id }}",
+    "ids": "{{ task.task_id }} {{ ti.task_id }} {{ ti.dag_id }} {{ ti.map_index }} {{ run_id }}",
     "same": "{{ ti.task.task_id }} {{ dag.dag_id }} {{ dag.tags | join }} {{ task_instance_key_str }}",
     "params": "{{ params }} {{ params.p }} {{ params.run }}",
     "run": ["{{ dag_run.conf.run }}", ("{{ run_id }}", "{{ ds }} {{ logical_date | ds_nodash }}")],
     "stores": "{{ var.value.x }} {{ var.json.get('y', 'z') }} {{ conn.c }}",
     "macros": "{{ macros.ds_add(ds, 3) }}",
-    "pulls": "{{ ti.xcom_pull(task_ids='numbers') }} {{ ti.xcom_pull(['letters', 'numbers']) }}",
+    "pulls": "{{ ti.xcom_pull(task_ids='numbers') }} {{ task_instance.xcom_pull(['letters', 'numbers']) }}",
     "template": "{{ map_index_template }}",
     3: 4,
     "lines": "a\r\nb\n",
@@ -307,7 +305,7 @@ def test_xcoms_variables_and_connections_are_read_once_for_all_indexes() -> None
     with group.dag:
         member = Plain.partial(
             task_id="frame",
-            more="{{ var.value.x }} {{ var.value.get('y', 1) }} {{ conn.c }} {{ ti.xcom_pull(task_ids='rows') }}",
+            more="{{ var.value.x }} {{ var.value.get('y', 1) }} {{ conn.c }} {{ ti.xcom_pull('rows') }}",
         ).expand(text=group.output("numbers"), raw=[group.output("letters"), 2])
     assert len(group.render(member)) == 6
     assert (group.context["var"]["value"].reads, group.context["conn"].reads) == (2, 1)

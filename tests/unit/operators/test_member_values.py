@@ -53,7 +53,7 @@ def reasons(text: Any, dag: DAG | None = None, before: tuple[str, ...] = ("extra
     [
         "echo hello",
         "{{ ds }} {{ ts_nodash }} {{ run_id }} {{ data_interval_start }} {{ logical_date | ds }}",
-        "{{ params.now }} {{ params['x'] | upper }} {{ dag_run.conf.get('today') }} {{ dag_run.conf['a'].b }}",
+        "{{ params.now }} {{ params['x'] | upper }} {{ dag_run.conf.get('today') }} {{ dag_run.conf['a'] }}",
         "{{ dag_run.run_id }} {{ dag_run.logical_date.strftime('%Y') }} {{ dag.tags | join(',') }}",
         "{{ ti.task_id }} {{ task_instance.map_index }} {{ ti['dag_id'] }} {{ ti.task.owner }}",
         "{{ task.task_id }} {{ task.retries }} {{ task.dag.dag_id }} {{ task.params['x'] }}",
