@@ -130,6 +130,11 @@ class AirflowRest:
         """State of a run: ``queued``, ``running``, ``success`` or ``failed``."""
         return str(self._call("GET", self._run(dag_id, run_id)).json()["state"])
 
+    def run_states(self) -> dict[tuple[str, str], str]:
+        """State of every run, by DAG id and run id, in one request."""
+        answer = self._call("GET", "/dags/~/dagRuns", params={"limit": 1000})
+        return {(row["dag_id"], row["dag_run_id"]): row["state"] for row in answer.json()["dag_runs"]}
+
     def set_run_state(self, dag_id: str, run_id: str, state: str) -> None:
         """Mark a run as a person does in the UI: ``success`` or ``failed``."""
         self._call("PATCH", self._run(dag_id, run_id), json={"state": state})

@@ -54,23 +54,28 @@ def run_all(stack: Stack, dag_ids: Sequence[str]) -> Mapping[str, str]:
 
     :return: run ids by DAG id.
     """
-    for dag_id in dag_ids:
+    # A file's DAGs appear together.
+    for dag_id in {dag_id.partition("_")[0]: dag_id for dag_id in dag_ids}.values():
         stack.airflow.wait_for_dag(dag_id)
     # Started before any of them can run: an Airflow on SQLite that is busy with tasks answers too late.
     run_ids = {dag_id: stack.rest.trigger(dag_id, {}) for dag_id in dag_ids}
     for kind in sorted({dag_id.partition("_")[0] for dag_id in dag_ids}):
         stack.rest.unpause_all(f"{kind}_%")
 
-    def ended(dag_id: str) -> bool:
+    def unfinished() -> list[str]:
         stack.services.check()
-        return stack.rest.run_state(dag_id, run_ids[dag_id]) in ("success", "failed")
+        states = stack.rest.run_states()
+        return [run[0] for run in run_ids.items() if states[run] not in ("success", "failed")]
 
-    for dag_id in dag_ids:
+    try:
         wait_for(
-            lambda dag_id=dag_id: ended(dag_id),  # type: ignore[misc]
-            f"the end of {dag_id}",
+            lambda: not unfinished(),
+            "the end of all runs",
             limit_seconds=RUN_LIMIT_SECONDS,
+            interval_seconds=2,
         )
+    except TimeoutError as error:
+        raise TimeoutError(f"{error}; these still run: {unfinished()}") from error
     return run_ids
 
 
