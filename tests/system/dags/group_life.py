@@ -54,10 +54,9 @@ def member(name: str) -> AzureBatchTaskOperator:
     return AzureBatchTaskOperator(task_id=name, command_line=told(name))
 
 
-def diamond(connection_id: str | None = None) -> None:
+def diamond(connection_id: str = "azure_batch_account_default") -> None:
     """Write the group ``g``: a, then b and c, then d."""
-    connection = {"azure_batch_conn_id": connection_id} if connection_id else {}
-    with AzureBatchJobTaskGroup(group_id="g", batch_pool=POOL, **connection):
+    with AzureBatchJobTaskGroup(group_id="g", batch_pool=POOL, azure_batch_conn_id=connection_id):
         a, b, c, d = (member(name) for name in "abcd")
         a >> [b, c] >> d
 
