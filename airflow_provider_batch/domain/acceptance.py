@@ -31,6 +31,7 @@ from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, lower
+from airflow_provider_batch.domain.watch import JOB_SELECT
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
 __all__ = ["PLANNED_SELECT", "Refused", "accept", "judge"]
@@ -77,7 +78,8 @@ def accept(
     planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
     if planned is None:
         return Refused("launch did not plan it")
-    job = yield Shared(requests.get_job(key.batch_job_id, ("id", "state", "executionInfo")), _JOB_AGE)
+    # The same request as a watch's, so that one answer serves both.
+    job = yield Shared(requests.get_job(key.batch_job_id, JOB_SELECT), _JOB_AGE)
     if lower(job.json.get("state")) in JOB_CLOSED:
         return Refused(f"Batch job {key.batch_job_id} has ended", (key,))
     parents = list(_parents(planned.json.get("dependsOn")))

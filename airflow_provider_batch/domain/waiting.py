@@ -60,10 +60,12 @@ class PoolView:
 
     :param text: one sentence for the log.
     :param hopeless: whether the pool cannot run any task until somebody acts on it.
+    :param idle: nodes that run nothing and could.
     """
 
     text: str
     hopeless: bool = False
+    idle: int = 0
 
 
 @dataclass(frozen=True)
@@ -118,9 +120,9 @@ def describe(pool: Mapping[str, Any], nodes: _Nodes) -> PoolView:
     usable = nodes.count(NODE_USABLE)
     coming = nodes.count(NODE_COMING)
     if usable:
-        return PoolView(
-            f"{name}: {usable} usable nodes, all task slots busy or not free enough for this task"
-        )
+        idle = nodes.states["idle"]
+        why = f"{idle} of them idle" if idle else "all task slots busy or not free enough for this task"
+        return PoolView(f"{name}: {usable} usable nodes, {why}", idle=idle)
     if coming or not steady:
         return PoolView(f"{name}: {current} of {target} nodes allocated, {_by_state(nodes)}")
     if nodes.broken:

@@ -49,6 +49,8 @@ from airflow_provider_batch.exceptions import (
 
 #: seconds between two writes of the output offsets; after a restart at most this much output repeats
 SAVE_EVERY = 30.0
+#: what is read of a job whose task waits
+JOB_SELECT = ("id", "state", "executionInfo", "maxParallelTasks")
 #: seconds that a task may wait before the log says why, and between two looks at the reason
 FIRST_LOOK = 10.0
 LOOK_EVERY = 60.0
@@ -76,6 +78,10 @@ class WatchOptions:
     max_output_bytes: int = DEFAULT_CAP
     deadline: datetime | None = None
     may_be_blocked: bool = True
+
+
+class TaskHeldBackError(AzureBatchError):
+    """A task is not run though nothing that one can see holds it back; for its mirror, not for people."""
 
 
 def watch(
@@ -134,6 +140,8 @@ class _Watch:
         self.next_look: datetime | None = None
         self.last_text: str | None = None
         self.hopeless_looks = 0
+        self.idle_looks = 0
+        self.has_parallel_limit = False
         self.refused_since: datetime | None = None
         self.unanswered = False
 
@@ -222,7 +230,7 @@ class _Watch:
         self.next_look = now + timedelta(seconds=LOOK_EVERY)
         try:
             text = yield from self._why_it_waits()
-        except (BatchTaskLostError, BatchPoolUnusableError):
+        except (BatchTaskLostError, BatchPoolUnusableError, TaskHeldBackError):
             raise
         except AzureBatchError as error:
             # An explanation is best effort: that it could not be had says nothing about the task.
@@ -250,12 +258,13 @@ class _Watch:
 
     def _job_trouble(self) -> Flow[str | None]:
         try:
-            look = requests.get_job(self.key.batch_job_id, ("id", "state", "executionInfo"))
+            look = requests.get_job(self.key.batch_job_id, JOB_SELECT)
             job: Answer = yield Shared(look, LOOK_EVERY)
         except BatchNotFoundError as error:
             raise BatchTaskLostError(
                 f"Batch job {self.key.batch_job_id} and its task do not exist any more ({error.code})."
             ) from error
+        self.has_parallel_limit = int(job.json.get("maxParallelTasks") or -1) > 0
         state = lower(job.json.get("state"))
         if state in JOB_CLOSED:
             reason = (job.json.get("executionInfo") or {}).get("terminateReason") or "no reason given"

@@ -13,6 +13,8 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from airflow.providers.common.compat.sdk import SkipMixin
+
 from airflow_provider_batch.domain.graph import UNKNOWN_WIDTH, Graph, Member, compile_graph, succeeded_before
 from airflow_provider_batch.operators.member_values import (
     mapped_sources,
@@ -67,6 +69,18 @@ def before_launch(launch: Any) -> frozenset[str]:
     )
 
 
+def skips_selectively(task: Any) -> bool:
+    """
+    Tell whether a task may skip some of the tasks after it and not others, as a branch does.
+
+    :param task: an operator, mapped or not.
+    """
+    if getattr(task, "inherits_from_skipmixin", False):
+        return True
+    operator_class = getattr(task, "operator_class", type(task))
+    return isinstance(operator_class, type) and issubclass(operator_class, SkipMixin)
+
+
 def describe(task: Any, launch: Any, before: Collection[str]) -> Member:
     """
     Describe one member as far as the DAG file tells.
@@ -82,6 +96,8 @@ def describe(task: Any, launch: Any, before: Collection[str]) -> Member:
         width = UNKNOWN_WIDTH if known is None else known
     if task.depends_on_past or task.wait_for_downstream:
         late.append("depends_on_past and wait_for_downstream look at other runs, which Batch does not know")
+    if getattr(launch.dag, "fail_fast", False) or getattr(launch.dag, "fail_stop", False):
+        late.append("with fail_fast the first failure skips what Batch may have started already")
     return Member(
         task_id=task.task_id,
         upstream=frozenset(task.upstream_task_ids) - {launch.task_id},
@@ -115,7 +131,11 @@ def static_graph(launch: Any, members: Mapping[str, Any], over: Collection[str] 
 
 
 def launch_graph(
-    launch: Any, members: Mapping[str, Any], widths: Mapping[str, int | None], over: Collection[str] = ()
+    launch: Any,
+    members: Mapping[str, Any],
+    widths: Mapping[str, int | None],
+    over: Collection[str] = (),
+    late: Mapping[str, str] | None = None,
 ) -> Graph:
     """
     Compile a group's graph with the widths that launch found.
@@ -124,11 +144,21 @@ def launch_graph(
     :param members: the members to plan.
     :param widths: their widths.
     :param over: members that have ended with success and are not to be planned again.
+    :param late: members that turned out to be late, and why.
     """
     before = before_launch(launch) | frozenset(over)
+    late = late or {}
     described: Iterable[Member] = (describe(task, launch, before) for task in members.values())
     return compile_graph(
-        [replace(m, width=widths[m.task_id]) if m.task_id in widths else m for m in described], before
+        [
+            replace(
+                member,
+                width=widths.get(member.task_id, member.width),
+                late=(*member.late, late[member.task_id]) if member.task_id in late else member.late,
+            )
+            for member in described
+        ],
+        before,
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -36,7 +38,7 @@ from airflow_provider_batch.operators.group_graph import (
     static_graph,
 )
 from airflow_provider_batch.operators.identity import group_identity
-from airflow_provider_batch.operators.member_rendering import render_members
+from airflow_provider_batch.operators.member_rendering import MemberRenderingError, render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, to_iso8601
 
@@ -172,7 +174,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             blocks = integer_blocks(graph, rendered.widths)
             self.log.info("%s", explain(graph, rendered.widths))
             self._run(group_job.prepare_pool(plan))
-            generation = self._open(context, plan, graph)
+            generation = self._open(context, plan, _fingerprint(plan, graph, rendered))
             tasks = list(self._bodies(plan, graph, rendered, blocks)) if self._plans_into_it else []
             self._submit(context, plan, generation, tasks)
             launched = Launched(
@@ -218,17 +220,17 @@ class AzureBatchLaunchOperator(BaseOperator):
             limits.append(max(left, timedelta()) + _AFTER_THE_RUN)
         return timedelta(seconds=round(min(limits).total_seconds()))
 
-    def _open(self, context: Any, plan: GroupJobPlan, graph: Graph) -> Generation:
+    def _open(self, context: Any, plan: GroupJobPlan, fingerprint: str) -> Generation:
         generation: Generation
         generation, self._plans_into_it = self._run(
-            group_job.open_for_launch(plan, context["ti"].max_tries, graph.fingerprint)
+            group_job.open_for_launch(plan, context["ti"].max_tries, fingerprint)
         )
         if not self._plans_into_it:
             self.log.info(
                 "Batch job %s is open and was planned before; members that were cleared submit themselves.",
                 generation.batch_job_id,
             )
-        elif generation.fingerprint not in (None, graph.fingerprint):
+        elif generation.fingerprint not in (None, fingerprint):
             self.log.warning(
                 "The graph has changed since Batch job %s was planned; what was submitted first stays.",
                 generation.batch_job_id,
@@ -272,15 +274,21 @@ class AzureBatchLaunchOperator(BaseOperator):
             members = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
         candidates = static_graph(self, members, over).eager
         rendered = _Rendered()
+        late: dict[str, str] = {}
         for task_id in candidates:
-            bodies = [
-                (index, self._task_body(operator))
-                for index, operator in render_members(members[task_id], context)
-            ]
+            try:
+                bodies = [
+                    (index, self._task_body(operator))
+                    for index, operator in render_members(members[task_id], context)
+                ]
+            except MemberRenderingError as error:
+                # It fails, or is skipped, as Airflow says: when its own time has come.
+                late[task_id] = str(error)
+                continue
             is_mapped = hasattr(members[task_id], "partial_kwargs")
             rendered.widths[task_id] = len(bodies) if is_mapped else None
             rendered.bodies[task_id] = bodies
-        return launch_graph(self, members, rendered.widths, over), rendered
+        return launch_graph(self, members, rendered.widths, over, late), rendered
 
     @staticmethod
     def _task_body(operator: Any) -> dict[str, Any]:
@@ -345,6 +353,12 @@ class AzureBatchLaunchOperator(BaseOperator):
 
 def _end(plan: GroupJobPlan, reason: str) -> Flow[None]:
     yield from group_job.end_jobs(plan.group, reason)
+
+
+def _fingerprint(plan: GroupJobPlan, graph: Graph, rendered: _Rendered) -> str:
+    """Return what stands for the structure that is planned; rendered text is no part of it."""
+    structure = [graph.fingerprint, sorted(rendered.widths.items()), plan.batch_pool_id]
+    return hashlib.sha256(json.dumps(structure).encode()).hexdigest()[:12]
 
 
 def _is_to_run(states: RunStates, task_id: str) -> bool:

@@ -16,7 +16,13 @@ from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.finish import AzureBatchFinishOperator, DeletionPolicy
-from airflow_provider_batch.operators.group_graph import batch_members, definition_of, is_member, static_graph
+from airflow_provider_batch.operators.group_graph import (
+    batch_members,
+    definition_of,
+    is_member,
+    skips_selectively,
+    static_graph,
+)
 from airflow_provider_batch.operators.group_settings import (
     FINISH_LABEL,
     LAUNCH_LABEL,
@@ -185,7 +191,14 @@ class AzureBatchJobTaskGroup(TaskGroup):
         for task in members:
             if finish.task_id not in task.downstream_task_ids:
                 task.set_downstream(finish)
-            if not task.upstream_task_ids.isdisjoint(ids) or launch.task_id in task.upstream_task_ids:
+            if not task.upstream_task_ids.isdisjoint(ids):
+                continue
+            if self._is_chosen_by_a_branch(task):
+                # Chosen without launch it runs, and submits itself; so launch must not hold it.
+                launch.downstream_task_ids.discard(task.task_id)
+                task.upstream_task_ids.discard(launch.task_id)
+                continue
+            if launch.task_id in task.upstream_task_ids:
                 continue
             if not task.upstream_task_ids and is_member(task):
                 # Without upstreams every rule passes; a setup may be followed by this one only.
@@ -193,6 +206,9 @@ class AzureBatchJobTaskGroup(TaskGroup):
             if str(getattr(task.trigger_rule, "value", task.trigger_rule)) == "all_success":
                 task.set_upstream(launch)
         self._draw_from_before(launch)
+
+    def _is_chosen_by_a_branch(self, task: Any) -> bool:
+        return any(skips_selectively(self.dag.get_task(task_id)) for task_id in task.upstream_task_ids)
 
     def _members(self) -> list[Any]:
         """All tasks of the group but its own two; they need not be Batch tasks."""

@@ -20,7 +20,8 @@ import random
 import weakref
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.flow import TasksById, drive_async, tasks_of
@@ -37,7 +38,10 @@ from airflow_provider_batch.exceptions import (
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.shared_account import SharedAccount, now, start_apart
 
-__all__ = ["Subscription", "subscribe"]
+__all__ = ["CONNECTION_PAUSES", "Subscription", "subscribe", "subscribe_patiently"]
+
+#: seconds between tries to read the Airflow connection
+CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 
 #: seconds between two whole lists; a deleted task is seen in one only
 RECONCILE_EVERY = 300.0
@@ -65,6 +69,31 @@ async def subscribe(
         yield subscription
     finally:
         await pollers.leave(subscription)
+
+
+async def subscribe_patiently(
+    stack: AsyncExitStack, azure_batch_conn_id: str, batch_job_id: str, poll_interval: float, log: Any
+) -> Subscription:
+    """
+    Share the poller of a job; that Airflow does not hand out the connection now says nothing about a task.
+
+    :param stack: leaves the poller when it is closed.
+    :param azure_batch_conn_id: Airflow connection of the Batch account.
+    :param batch_job_id: the job.
+    :param poll_interval: greatest number of seconds between two polls.
+    :param log: the Airflow task log.
+    """
+    for pause in CONNECTION_PAUSES:
+        try:
+            return await stack.enter_async_context(
+                subscribe(azure_batch_conn_id, batch_job_id, poll_interval)
+            )
+        except AzureBatchError:
+            raise
+        except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
+            log.warning("Connection %s cannot be read: %s", azure_batch_conn_id, error)
+            await asyncio.sleep(pause)
+    return await stack.enter_async_context(subscribe(azure_batch_conn_id, batch_job_id, poll_interval))
 
 
 class Subscription:

@@ -20,11 +20,11 @@ from airflow_provider_batch.domain.mirror import Claim, MirrorPlan, find_task
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, terminate, watch
 from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictError, BatchNotFoundError
 from airflow_provider_batch.links.portal import portal_urls
 from airflow_provider_batch.triggers.end_events import end_event
-from airflow_provider_batch.triggers.job_poller import Subscription, subscribe
+from airflow_provider_batch.triggers.job_poller import subscribe_patiently
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
 from airflow_provider_batch.triggers.task_instance import (
     CLAIM_KEY,
@@ -42,8 +42,6 @@ __all__ = ["AzureBatchMirrorTrigger"]
 _LAUNCH_POLL = 2.0
 #: launch will say nothing any more, or has said it
 _LAUNCH_OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
-#: seconds between tries to read the Airflow connection
-_CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
 #: Airflow ends a trigger that is late without telling it: our time is up a little earlier
 _DEADLINE_MARGIN = timedelta(seconds=5)
 #: seconds from the start of a watch to the first time that its place in the output is saved
@@ -136,7 +134,9 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         is_ours = claim is not None and claim.try_number == self._try_number
         batch_job_id = claim.batch_job_id if claim and is_ours else launched.batch_job_id
         async with AsyncExitStack() as stack:
-            subscription = await self._subscribe(stack, launched, batch_job_id)
+            subscription = await subscribe_patiently(
+                stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
+            )
             perform = MirrorEffects(subscription, self.log, self._save)
             found = await drive_async(find_task(self._plan(launched), claim), perform)
             if isinstance(found, Refused):
@@ -146,22 +146,13 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             await self._publish(launched, found)
             self._save_from = asyncio.get_running_loop().time() + _SAVE_AFTER
             saved = self._claim if is_ours and "run" in self._claim else None
-            outcome = await drive_async(watch(found, self._options(), saved), perform)
+            try:
+                outcome = await drive_async(watch(found, self._options(), saved), perform)
+            except TaskHeldBackError as error:
+                self.log.warning("%s; a worker submits it anew.", error)
+                return _for_worker(Refused(str(error), (found.key,)))
         rules = ExitCodeRules(tuple(self.skip_on_exit_code), tuple(self.fail_on_exit_code))
         return await self._event(Ending.of_outcome(outcome, rules))
-
-    async def _subscribe(self, stack: AsyncExitStack, launched: Launched, batch_job_id: str) -> Subscription:
-        """Join the poller; that Airflow does not hand out the connection now says nothing about the task."""
-        conn_id = launched.azure_batch_conn_id
-        for pause in _CONNECTION_PAUSES:
-            try:
-                return await stack.enter_async_context(subscribe(conn_id, batch_job_id, self.poll_interval))
-            except AzureBatchError:
-                raise
-            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
-                self.log.warning("Connection %s cannot be read: %s", conn_id, error)
-                await asyncio.sleep(pause)
-        return await stack.enter_async_context(subscribe(conn_id, batch_job_id, self.poll_interval))
 
     # --- what Airflow knows ----------------------------------------------------------------------
 
@@ -289,7 +280,9 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         submission = self._submission
         async with AsyncExitStack() as stack:
             batch_job_id = submission.key.batch_job_id if submission else launched.batch_job_id
-            subscription = await self._subscribe(stack, launched, batch_job_id)
+            subscription = await subscribe_patiently(
+                stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
+            )
             perform = MirrorEffects(subscription, self.log, self._save)
             if await run_is_over(self._ti):
                 await drive_async(_end_job(batch_job_id), perform)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from airflow.triggers.base import (
-    BaseTrigger,
-    TaskFailedEvent,
-    TaskSkippedEvent,
-    TaskSuccessEvent,
-    TriggerEvent,
-)
+from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
@@ -26,6 +21,9 @@ from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.effects import TriggerEffects
+from airflow_provider_batch.triggers.end_events import end_event
+from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, subscribe_patiently
+from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
 from airflow_provider_batch.triggers.task_instance import get_xcom, is_still_deferred_to, set_xcom
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
@@ -36,16 +34,6 @@ __all__ = ["AzureBatchTaskTrigger"]
 #: report waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s,
 #: none of 280 with 15 s.
 _BEFORE_A_WORKER = timedelta(seconds=15 if AIRFLOW_V_3_0_PLUS else 5)
-
-#: seconds between tries to read the Airflow connection
-_CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
-
-_END_EVENTS: Mapping[Verdict, Callable[[], TriggerEvent]] = {
-    Verdict.SUCCESS: TaskSuccessEvent,
-    Verdict.SKIPPED: TaskSkippedEvent,
-    Verdict.FAILED: TaskFailedEvent,
-    Verdict.FAILED_FOR_GOOD: TaskFailedEvent,
-}
 
 
 class AzureBatchTaskTrigger(BaseTrigger):
@@ -152,13 +140,24 @@ class AzureBatchTaskTrigger(BaseTrigger):
         await self._drive(terminate(self._submission(), "the Airflow task was killed or cleared"))
 
     async def _drive(self, flow: Flow[Any]) -> Any:
+        if self._submission().shared_job:
+            return await self._drive_together(flow)
         async with AzureBatchAsyncHook(self.azure_batch_conn_id) as hook:
             effects = TriggerEffects(await self._connect(hook), self.log, self._save)
             return await drive_async(flow, effects)
 
+    async def _drive_together(self, flow: Flow[Any]) -> Any:
+        """The task is one of many in its job: its polls are shared with the others'."""
+        job = self._submission().key.batch_job_id
+        async with AsyncExitStack() as stack:
+            subscription = await subscribe_patiently(
+                stack, self.azure_batch_conn_id, job, self.poll_interval, self.log
+            )
+            return await drive_async(flow, MirrorEffects(subscription, self.log, self._save))
+
     async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
         """Open the session; that Airflow does not hand out the connection now says nothing about the task."""
-        for pause in _CONNECTION_PAUSES:
+        for pause in CONNECTION_PAUSES:
             try:
                 return await hook.get_conn()
             except AzureBatchError:
@@ -179,7 +178,7 @@ class AzureBatchTaskTrigger(BaseTrigger):
                 self.log.warning("The result was not written, a worker will do it: %s", error)
                 await self._not_too_soon_for_a_worker()
                 return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
-        return _END_EVENTS[ending.verdict]()
+        return end_event(ending.verdict)
 
     async def _not_too_soon_for_a_worker(self) -> None:
         if self.deferred_at is None or self.task_instance is None:
