@@ -40,6 +40,7 @@ ARGUMENTS: dict[str, Any] = {
         "adopted": True,
         "stale_end": "2026-01-01T00:00:00.0Z",
         "own_job": True,
+        "shared_job": True,
         "end_job": True,
     },
     "poll_interval": 3.5,
@@ -167,7 +168,7 @@ def test_every_argument_survives_a_restart() -> None:
 
 
 def test_a_submission_of_an_earlier_release_can_be_read() -> None:
-    old = {k: v for k, v in ARGUMENTS["submission"].items() if k not in ("own_job", "end_job")}
+    old = {k: v for k, v in ARGUMENTS["submission"].items() if k not in ("own_job", "shared_job", "end_job")}
     assert AzureBatchTaskTrigger("conn", old)._submission().own_job is False
 
 
