@@ -47,9 +47,13 @@ __all__ = [
     "Generation",
     "GroupJobPlan",
     "Launched",
+    "LaunchedJob",
+    "Opening",
     "end_jobs",
     "generations_of",
     "launch",
+    "open_for_launch",
+    "prepare_pool",
     "submit_late",
 ]
 
@@ -255,26 +259,68 @@ class LaunchedJob:
     existed: int = 0
 
 
-def open_for_launch(plan: GroupJobPlan, max_tries: int, fingerprint: str) -> Flow[tuple[Generation, bool]]:
+@dataclass(frozen=True)
+class Opening:
+    """
+    What launch is about to plan.
+
+    :param max_tries: ``max_tries`` of launch's task instance, which a clear raises.
+    :param fingerprint: structure of the graph.
+    :param is_numbered: some tasks have numbers for ids, which mean nothing in another structure.
+    :param start_over: everything is to run again, so what an earlier launch planned is of no use.
+    :param is_idle: nothing is to run, as when launch alone was cleared; then no job is opened for it.
+    """
+
+    max_tries: int
+    fingerprint: str
+    is_numbered: bool = False
+    start_over: bool = False
+    is_idle: bool = False
+
+    def continues(self, generation: Generation) -> bool:
+        """
+        Tell whether an earlier try of this launch opened a job, and what it planned can be completed.
+
+        :param generation: a job that launch opened.
+        """
+        is_same = generation.fingerprint == self.fingerprint or not self.is_numbered
+        return generation.launch == self.max_tries and is_same
+
+    def leaves_open(self, generation: Generation) -> bool:
+        """
+        Tell whether the job of an earlier launch goes on, with members that repair themselves.
+
+        :param generation: a job that launch opened.
+        """
+        return generation.launch != self.max_tries and not self.start_over
+
+
+def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generation, bool]]:
     """
     Flow: find the job to plan into, or create it.
 
-    A try that follows a crash finds what the crashed one opened, by ``max_tries``, which a clear raises. A
-    launch that was cleared while its job is open plans nothing: cleared members repair themselves. Safe to
+    A try that follows a crash finds what the crashed one opened. A launch that was cleared while its job is
+    open plans nothing, unless everything was cleared with it: cleared members repair themselves. Safe to
     repeat at any point.
 
     :param plan: what the job is like.
-    :param max_tries: ``max_tries`` of launch's task instance.
-    :param fingerprint: structure of the graph.
+    :param opening: what is to be planned.
     :return: the job, and whether tasks are to be planned into it.
     """
     for _ in range(MAX_ROUNDS):
         found = yield from generations_of(plan.group)
         for generation in reversed(found):
-            if generation.is_open and generation.launch is not None:
-                return generation, generation.launch == max_tries
+            if not generation.is_open or generation.launch is None:
+                continue
+            if opening.continues(generation):
+                return generation, True
+            if opening.leaves_open(generation):
+                return generation, False
+            yield from _terminate(generation, "AirflowGroupStartsOver")
+        if found and opening.is_idle:
+            return found[-1], False
         number = found[-1].number + 1 if found else 1
-        own = {_LAUNCH: str(max_tries), _FINGERPRINT: fingerprint}
+        own = {_LAUNCH: str(opening.max_tries), _FINGERPRINT: opening.fingerprint}
         created = yield from _create(plan, number, own)
         if created is not None:
             return created, True
@@ -399,12 +445,15 @@ def end_jobs(group: GroupIdentity, reason: str) -> Flow[list[Generation]]:
     """
     found = yield from generations_of(group)
     for generation in found:
-        if not generation.is_open:
-            continue
-        try:
-            yield requests.terminate_job(generation.batch_job_id, reason)
-        except (BatchConflictError, BatchNotFoundError) as error:
-            yield Log(f"Batch job {generation.batch_job_id} needs no termination ({error.code}).")
-        else:
-            yield Log(f"Batch job {generation.batch_job_id} was terminated.")
+        if generation.is_open:
+            yield from _terminate(generation, reason)
     return found
+
+
+def _terminate(generation: Generation, reason: str) -> Flow[None]:
+    try:
+        yield requests.terminate_job(generation.batch_job_id, reason)
+    except (BatchConflictError, BatchNotFoundError) as error:
+        yield Log(f"Batch job {generation.batch_job_id} needs no termination ({error.code}).")
+    else:
+        yield Log(f"Batch job {generation.batch_job_id} was terminated.")

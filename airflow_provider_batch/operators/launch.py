@@ -17,7 +17,7 @@ from airflow_provider_batch.domain.explain import explain
 from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.graph import Graph
 from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
-from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched
+from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint, with_ours
@@ -66,10 +66,19 @@ _SATISFIED_BY_FAILURE = {
 
 @dataclass
 class _Rendered:
-    """Bodies of the members that may be planned, by map index; what has no body is not planned."""
+    """
+    What may be planned.
+
+    :param bodies: tasks by member and map index; a member without any is not planned.
+    :param widths: widths of the members.
+    :param is_all: every member of the group is to run.
+    :param is_none: no member of the group is to run.
+    """
 
     bodies: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     widths: dict[str, int | None] = field(default_factory=dict)
+    is_all: bool = True
+    is_none: bool = False
 
 
 class AzureBatchLaunchOperator(BaseOperator):
@@ -174,9 +183,17 @@ class AzureBatchLaunchOperator(BaseOperator):
             blocks = integer_blocks(graph, rendered.widths)
             self.log.info("%s", explain(graph, rendered.widths))
             self._run(group_job.prepare_pool(plan))
-            generation = self._open(context, plan, _fingerprint(plan, graph, rendered))
+            opening = Opening(
+                max_tries=context["ti"].max_tries,
+                fingerprint=_fingerprint(plan, graph, rendered),
+                is_numbered=bool(blocks),
+                start_over=rendered.is_all,
+                is_idle=rendered.is_none,
+            )
+            generation = self._open(plan, opening)
             tasks = list(self._bodies(plan, graph, rendered, blocks)) if self._plans_into_it else []
-            self._submit(context, plan, generation, tasks)
+            if generation.is_open:
+                self._submit(context, plan, generation, tasks)
             launched = Launched(
                 batch_job_id=generation.batch_job_id,
                 generation=generation.number,
@@ -220,17 +237,15 @@ class AzureBatchLaunchOperator(BaseOperator):
             limits.append(max(left, timedelta()) + _AFTER_THE_RUN)
         return timedelta(seconds=round(min(limits).total_seconds()))
 
-    def _open(self, context: Any, plan: GroupJobPlan, fingerprint: str) -> Generation:
+    def _open(self, plan: GroupJobPlan, opening: Opening) -> Generation:
         generation: Generation
-        generation, self._plans_into_it = self._run(
-            group_job.open_for_launch(plan, context["ti"].max_tries, fingerprint)
-        )
+        generation, self._plans_into_it = self._run(group_job.open_for_launch(plan, opening))
         if not self._plans_into_it:
             self.log.info(
-                "Batch job %s is open and was planned before; members that were cleared submit themselves.",
+                "Batch job %s was planned before; members that were cleared submit themselves.",
                 generation.batch_job_id,
             )
-        elif generation.fingerprint not in (None, fingerprint):
+        elif generation.fingerprint not in (None, opening.fingerprint):
             self.log.warning(
                 "The graph has changed since Batch job %s was planned; what was submitted first stays.",
                 generation.batch_job_id,
@@ -266,14 +281,15 @@ class AzureBatchLaunchOperator(BaseOperator):
     def _render_members(self, context: Any) -> tuple[Graph, _Rendered]:
         """Render what may be planned, and compile the graph with the widths that this shows."""
         members = batch_members(self.task_group)
-        over: set[str] = set()
+        rendered, over = _Rendered(), set[str]()
         if context["ti"].max_tries > (self.retries or 0):
             # Launch was cleared: what has run stays, what is to run again is planned.
             states = states_of_run(context)
             over = {task_id for task_id in members if states.all_in(task_id, "success")}
-            members = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
+            pending = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
+            rendered.is_all, rendered.is_none = len(pending) == len(members), not pending
+            members = pending
         candidates = static_graph(self, members, over).eager
-        rendered = _Rendered()
         late: dict[str, str] = {}
         for task_id in candidates:
             try:
