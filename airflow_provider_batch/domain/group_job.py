@@ -20,6 +20,7 @@ from typing import Any
 from airflow_provider_batch.domain import collection, ids, polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity
+from airflow_provider_batch.domain.outcome import read_outcome
 from airflow_provider_batch.domain.pools import ensure_pool
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, lower
@@ -31,7 +32,9 @@ from airflow_provider_batch.domain.submission import (
     JobClosedError,
     Submission,
     TaskPlan,
+    newest_attempt,
     submit,
+    task_that_may_end,
     with_ours,
 )
 from airflow_provider_batch.domain.watch import await_end
@@ -40,7 +43,6 @@ from airflow_provider_batch.exceptions import (
     BatchConflictError,
     BatchNotFoundError,
     BatchOwnershipError,
-    BatchPreconditionError,
 )
 
 __all__ = [
@@ -76,6 +78,7 @@ class GroupJobPlan:
     :param job: body of the job without id and pool (REST JSON).
     :param pool: body of the pool to create or adopt; None for a pool that exists.
     :param wall_clock: greatest life of the job, as an ISO 8601 duration.
+    :param labels: further metadata of the job, for people.
     """
 
     group: GroupIdentity
@@ -83,6 +86,7 @@ class GroupJobPlan:
     job: Mapping[str, Any] = field(default_factory=dict)
     pool: Mapping[str, Any] | None = None
     wall_clock: str = "P30D"
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -202,7 +206,7 @@ def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Gen
     """Create one generation; None when somebody else was quicker, or ours was made by a request repeated."""
     batch_job_id = ids.group_job_id(plan.group, number)
     metadata = ids.group_job_metadata(plan.group, number)
-    metadata += [{"name": name, "value": value} for name, value in own.items()]
+    metadata += [{"name": name, "value": value} for name, value in {**plan.labels, **own}.items()]
     body = {
         **plan.job,
         "id": batch_job_id,
@@ -363,7 +367,8 @@ def submit_late(plan: GroupJobPlan, task: TaskPlan, retire: Sequence[TaskKey] = 
     """
     Flow: bring a member's task into the group's job without dependencies: Airflow has already said go.
 
-    Safe to repeat, as :func:`~airflow_provider_batch.domain.submission.submit` is.
+    Safe to repeat, as :func:`~airflow_provider_batch.domain.submission.submit` is; also when the job that an
+    earlier try had used has ended since.
 
     :param plan: what the job is like.
     :param task: the member's task.
@@ -371,7 +376,10 @@ def submit_late(plan: GroupJobPlan, task: TaskPlan, retire: Sequence[TaskKey] = 
     """
     yield from _retire(retire)
     for _ in range(MAX_ROUNDS):
-        generation, created = yield from _open_for_late(plan)
+        chosen = yield from _open_for_late(plan, task)
+        if isinstance(chosen, Submission):
+            return chosen
+        generation, created = chosen
         try:
             submission = yield from submit(replace(task, batch_job_id=generation.batch_job_id))
         except BatchConflictError as error:
@@ -386,18 +394,42 @@ def submit_late(plan: GroupJobPlan, task: TaskPlan, retire: Sequence[TaskKey] = 
     raise _too_many(plan)
 
 
-def _open_for_late(plan: GroupJobPlan) -> Flow[tuple[Generation, bool]]:
+def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tuple[Generation, bool]]:
+    """Find the job to submit to, and whether it is to end by itself; or the success that nobody took."""
     for _ in range(MAX_ROUNDS):
         found = yield from generations_of(plan.group)
-        for generation in reversed(found):
-            if generation.is_open:
-                # Who created it for a late member may have died before it was told to end by itself.
-                return generation, generation.launch is None
+        chosen = yield from _where_it_is(task, found)
+        if isinstance(chosen, Submission):
+            return chosen
+        if chosen is not None:
+            # Who created it for a late member may have died before it was told to end by itself.
+            return chosen, chosen.launch is None
         yield from ensure_pool(plan.batch_pool_id, plan.pool)
         created = yield from _create(plan, found[-1].number + 1 if found else 1, {})
         if created is not None:
             return created, True
     raise _too_many(plan)
+
+
+def _where_it_is(task: TaskPlan, found: Sequence[Generation]) -> Flow[Submission | Generation | None]:
+    """
+    Choose among the jobs that exist: where an earlier try has submitted this work, else the newest open one.
+
+    Its task may have succeeded in a job that ended by itself since, or run on in an older one than the newest.
+    """
+    if len(found) == 1 and found[0].is_open:
+        return found[0]
+    for generation in reversed(found):
+        _, key, attempt = yield from newest_attempt(task, generation.batch_job_id)
+        if attempt is not None and generation.is_open:
+            return generation
+        if attempt is None or (attempt := (yield from task_that_may_end(key))) is None:
+            continue
+        outcome = read_outcome(key, attempt.json)
+        if outcome is not None and outcome.succeeded:
+            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
+            return Submission(key, task.batch_pool_id, attempt.etag, adopted=True, shared_job=True)
+    return next((generation for generation in reversed(found) if generation.is_open), None)
 
 
 def _end_by_itself(plan: GroupJobPlan, generation: Generation) -> Flow[None]:
@@ -414,7 +446,9 @@ def _retire(keys: Sequence[TaskKey]) -> Flow[None]:
     for key in keys:
         try:
             yield requests.terminate_task(key)
-        except (BatchConflictError, BatchNotFoundError, BatchPreconditionError):
+        except (BatchConflictError, BatchNotFoundError) as error:
+            if error.code in JOB_ENDED:
+                yield from task_that_may_end(key)
             continue  # it ended, or was never there
         yield Log(f"Batch task {key} is superseded and was terminated.")
         ended.append(key)
@@ -454,6 +488,8 @@ def _terminate(generation: Generation, reason: str) -> Flow[None]:
     try:
         yield requests.terminate_job(generation.batch_job_id, reason)
     except (BatchConflictError, BatchNotFoundError) as error:
+        if isinstance(error, BatchConflictError) and error.code not in JOB_ENDED:
+            raise
         yield Log(f"Batch job {generation.batch_job_id} needs no termination ({error.code}).")
     else:
         yield Log(f"Batch job {generation.batch_job_id} was terminated.")

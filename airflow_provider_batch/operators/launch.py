@@ -225,6 +225,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             job=self._job_body(),
             pool=pool,
             wall_clock=to_iso8601(self._life(context)),
+            # A run that finished and was cleared has jobs of its own: this tells them apart.
+            labels={"airflow_clear_number": str(getattr(context["dag_run"], "clear_number", 0))},
         )
 
     def _life(self, context: Any) -> timedelta:
