@@ -85,12 +85,9 @@ class GroupLife:
 
     def wait_until_begun(self, *names: str, runs: int = 1) -> None:
         """Wait until these members run (for the n-th time) and Airflow watches them."""
+        self.wait(lambda: all(self.runs().get(n, 0) >= runs for n in names), f"{names} to begin run {runs}")
         self.wait(
-            lambda: all(self.runs().get(name, 0) >= runs for name in names), f"{names} to begin run {runs}"
-        )
-        self.wait(
-            lambda: all(self.task(name).state in ("deferred", "running") for name in names),
-            f"Airflow to watch {names}",
+            lambda: all("is running on node" in self.log(name) for name in names), f"Airflow to watch {names}"
         )
 
     def ended(self) -> str:
@@ -113,6 +110,10 @@ class GroupLife:
     def states(self) -> Mapping[str, str | None]:
         """States of the members."""
         return {name: task.state for name, task in self.tasks().items() if name not in ("launch", "finish")}
+
+    def log(self, name: str) -> str:
+        """Log of a member's current try."""
+        return "\n".join(self.stack.rest.log_page(self.dag_id, self.run_id, self.task(name))[0])
 
     def clear(self, *names: str, only_failed: bool = False) -> None:
         """Clear tasks and what comes after them."""

@@ -36,7 +36,7 @@ def run_ids(stack: Stack) -> Mapping[str, str]:
     return run_all(stack, [f"{kind}_{name}" for kind in ("oracle", "batch") for name in SHAPES])
 
 
-@pytest.fixture(params=SHAPES)
+@pytest.fixture(scope="module", params=SHAPES)
 def compared(request: pytest.FixtureRequest, stack: Stack, run_ids: Mapping[str, str]) -> Compared:
     shape = SHAPES[request.param]
     oracle, batch = (
