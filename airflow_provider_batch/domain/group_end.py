@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, pages, utc
+from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages, utc
 from airflow_provider_batch.domain.group_job import end_jobs
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
-from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
@@ -124,8 +124,7 @@ def finish_group(
     tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
     for generation in generations:
         yield from _await_job_end(generation.batch_job_id)
-        listed = yield from pages(requests.list_tasks(generation.batch_job_id, TASK_SELECT))
-        tasks += [(TaskKey(generation.batch_job_id, str(task["id"])), task) for task in listed]
+        tasks += yield from _tasks_of(generation.batch_job_id)
     figures = add_up([generation.batch_job_id for generation in generations], tasks)
     yield Log(str(figures))
     if delete_jobs:
@@ -138,11 +137,22 @@ def finish_group(
     return figures
 
 
+def _tasks_of(batch_job_id: str) -> Flow[list[tuple[TaskKey, Mapping[str, Any]]]]:
+    try:
+        listed = yield from pages(requests.list_tasks(batch_job_id, TASK_SELECT))
+    except (BatchConflictError, BatchNotFoundError) as error:
+        if isinstance(error, BatchConflictError) and error.code != "JobBeingDeleted":
+            raise
+        yield Log(f"Batch job {batch_job_id} was deleted; its tasks are not counted.", "WARNING")
+        return []
+    return [(TaskKey(batch_job_id, str(task["id"])), task) for task in listed]
+
+
 def _await_job_end(batch_job_id: str) -> Flow[None]:
     started: datetime = yield Now()
     while True:
-        job: Answer = yield requests.get_job(batch_job_id, ("id", "state"))
-        if lower(job.json.get("state")) != "terminating":
+        job = yield from get_or_none(requests.get_job(batch_job_id, ("id", "state")))
+        if job is None or lower(job.json.get("state")) != "terminating":
             return
         if ((yield Now()) - started).total_seconds() >= ENDING_PATIENCE:
             yield Log(f"Batch job {batch_job_id} is still being terminated.", "WARNING")

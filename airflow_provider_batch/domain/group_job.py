@@ -348,7 +348,7 @@ def launch(
         known = frozenset(str(task["id"]) for task in listed)
     added = yield from collection.add_tasks(generation.batch_job_id, bodies, known)
     yield from _update(plan, generation, "noaction")
-    return LaunchedJob(generation, added.added, added.existed + len(known & {str(b["id"]) for b in bodies}))
+    return LaunchedJob(generation, added.added, added.existed)
 
 
 def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
@@ -415,7 +415,7 @@ def _where_it_is(task: TaskPlan, found: Sequence[Generation]) -> Flow[Submission
     """
     Choose among the jobs that exist: where an earlier try has submitted this work, else the newest open one.
 
-    Its task may have succeeded in a job that ended by itself since, or run on in an older one than the newest.
+    Its task may have succeeded in a job that ended by itself since, or run on in one that is not the newest.
     """
     if len(found) == 1 and found[0].is_open:
         return found[0]

@@ -216,7 +216,7 @@ def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submissi
     """Take what an earlier try left in this generation of the job; None when the next one has to follow."""
     _check_job_owner(plan, key.batch_job_id, job)
     closed = lower(job.json.get("state")) in JOB_CLOSED
-    task = yield from (_task_that_may_end(key) if closed else get_or_none(requests.get_task(key)))
+    task = yield from (task_that_may_end(key) if closed else get_or_none(requests.get_task(key)))
     outcome = read_outcome(key, task.json) if task else None
     if outcome is not None and outcome.succeeded:
         yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
@@ -229,8 +229,14 @@ def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submissi
     return None
 
 
-def _task_that_may_end(key: TaskKey) -> Flow[Answer | None]:
-    """Flow: read the task of a job that ends, when it does not run any more: two must never run."""
+def task_that_may_end(key: TaskKey) -> Flow[Answer | None]:
+    """
+    Flow: read the task of a job that ends, when it does not run any more: two must never run.
+
+    :param key: the task.
+    :return: the task; None when there is none.
+    :raises AzureBatchError: it still runs after :data:`ENDING_PATIENCE`.
+    """
     started = yield Now()
     while True:
         task = yield from get_or_none(requests.get_task(key))
@@ -346,7 +352,7 @@ def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow
 def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     job = yield from _given_job(plan, batch_job_id)
     pool = _pool_of(job)
-    attempt, key, task = yield from _newest_attempt(plan, batch_job_id)
+    attempt, key, task = yield from newest_attempt(plan, batch_job_id)
     outcome = read_outcome(key, task.json) if task is not None else None
     if task is not None and outcome is None:
         return (yield from adopt(key, task, pool))
@@ -367,8 +373,14 @@ def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     return (yield from _add_task(plan, key, pool))
 
 
-def _newest_attempt(plan: TaskPlan, batch_job_id: str) -> Flow[tuple[int, TaskKey, Answer | None]]:
-    """Flow: find the newest attempt at this work; the first one, without a task, when there is none."""
+def newest_attempt(plan: TaskPlan, batch_job_id: str) -> Flow[tuple[int, TaskKey, Answer | None]]:
+    """
+    Flow: find the newest attempt at this work in a job; the first one, without a task, when there is none.
+
+    :param plan: the work.
+    :param batch_job_id: the job.
+    :return: number of the attempt, its job and id, and the task as it is.
+    """
     newest: Answer | None = None
     for attempt in range(1, MAX_GENERATIONS + 1):
         key = TaskKey(batch_job_id, plan.batch_task_id(attempt))

@@ -1,9 +1,9 @@
 """
 A Batch account in memory, with a virtual clock, for flows that are driven without a network.
 
-It implements :class:`~airflow_provider_batch.client.ports.BatchPort`: jobs, tasks, pools, files, ETags that
-only writes move, and the service's error codes. A request can be made to fail, or the caller to die, before
-or after its effect.
+It implements :class:`~airflow_provider_batch.client.ports.BatchPort`: jobs, tasks and what they depend on,
+collections, pools, files, ETags that only writes move (unless ``moving_etags``), and the service's error
+codes. A request can be made to fail, or the caller to die, before or after its effect.
 """
 
 from __future__ import annotations
@@ -87,6 +87,8 @@ class FakeBatch:
         #: a task id to the number of times that it became runnable
         self.submissions: dict[tuple[str, str], int] = {}
         self.crash_at: tuple[int, str] | None = None
+        #: whether what nodes do moves the ETag of a task too
+        self.moving_etags = False
         self._failures: list[tuple[str, BaseException, str]] = []
         self._hooks: list[tuple[str, Callable[[FakeBatch], Any]]] = []
         self._etags = 0
@@ -134,9 +136,12 @@ class FakeBatch:
     def run(self, key: TaskKey, *, node: str = "node-1", retry_count: int = 0) -> None:
         """A node takes the task: no write of ours, so its ETag stays."""
         task = self.task(key)
-        if task["state"] not in ("active", "preparing"):
+        if task["state"] not in ("active", "preparing") or self.is_blocked(key):
+            return
+        if self.jobs[key.batch_job_id]["state"] == "completed":
             return
         task["state"] = "running"
+        self._moved_by_node(task)
         info = task.setdefault("executionInfo", {"requeueCount": 0})
         info.update(startTime=stamp(self.now), retryCount=retry_count)
         task["nodeInfo"] = {
@@ -157,7 +162,27 @@ class FakeBatch:
         if failure is None and exit_code != 0:
             failure = {"category": "UserError", "code": "FailureExitCode", "message": "exit code"}
         self._end_task(task, exit_code, failure)
+        self._moved_by_node(task)
         self._settle(key.batch_job_id)
+
+    def _moved_by_node(self, task: dict[str, Any]) -> None:
+        if self.moving_etags:
+            task["eTag"] = self._etag()
+
+    def is_blocked(self, key: TaskKey) -> bool:
+        """Whether a task that it depends on has not ended as it must."""
+        depends_on = self.task(key).get("dependsOn") or {}
+        parents = list(depends_on.get("taskIds", ()))
+        for span in depends_on.get("taskIdRanges", ()):
+            parents += [str(number) for number in range(span["start"], span["end"] + 1)]
+        return not all(self._satisfies((key.batch_job_id, parent)) for parent in parents)
+
+    def _satisfies(self, key: tuple[str, str]) -> bool:
+        task = self.tasks.get(key)
+        if task is None or task["state"] != "completed":
+            return False
+        default = (task.get("exitConditions") or {}).get("default") or {}
+        return task["executionInfo"]["result"] == "success" or default.get("dependencyAction") == "satisfy"
 
     def _end_task(
         self, task: dict[str, Any], exit_code: int | None, failure: Mapping[str, Any] | None
@@ -239,6 +264,12 @@ class FakeBatch:
             raise service_error("PoolNotFound", request.operation)
         return _selected(request, self.pools[pool_id])
 
+    def _begin_delete_pool(self, request: Request, pool_id: str) -> Answer:
+        if pool_id not in self.pools:
+            raise service_error("PoolNotFound", request.operation)
+        del self.pools[pool_id]
+        return Answer()
+
     def _list_nodes(self, request: Request, pool_id: str) -> Answer:
         if pool_id not in self.pools:
             raise service_error("PoolNotFound", request.operation)
@@ -258,7 +289,8 @@ class FakeBatch:
 
     def _list_jobs(self, request: Request) -> Answer:
         wanted = re.findall(r"id eq '([^']+)'", request.query["$filter"])
-        return Answer(json={"value": [{"id": job_id} for job_id in self.jobs if job_id in wanted]})
+        found = [_selected(request, job).json for job_id, job in self.jobs.items() if job_id in wanted]
+        return Answer(json={"value": found})
 
     def _job(self, request: Request, job_id: str) -> dict[str, Any]:
         if job_id not in self.jobs:
@@ -289,7 +321,32 @@ class FakeBatch:
         self.end_job(job_id, request.json["terminateReason"])
         return Answer()
 
+    def _begin_delete_job(self, request: Request, job_id: str) -> Answer:
+        self._job(request, job_id)
+        del self.jobs[job_id]
+        for key in [key for key in self.tasks if key[0] == job_id]:
+            del self.tasks[key]
+        return Answer()
+
     # --- tasks ------------------------------------------------------------------------------------
+
+    def _list_tasks(self, request: Request, job_id: str) -> Answer:
+        self._job(request, job_id)
+        found = [_selected(request, task).json for key, task in self.tasks.items() if key[0] == job_id]
+        return Answer(json={"value": found})
+
+    def _create_task_collection(self, request: Request, job_id: str) -> Answer:
+        self._open_job(request, job_id)
+        made = [self._entry(job_id, body) for body in json.loads(request.content or "")["value"]]
+        # In another order than they were sent, as the service may answer.
+        return Answer(json={"value": [found for found in made if found is not None][::-1]})
+
+    def _entry(self, job_id: str, body: Mapping[str, Any]) -> dict[str, Any] | None:
+        try:
+            self._create_task(Request("create_task", "POST", "", json=body), job_id)
+        except BatchServiceError as error:
+            return entry(body["id"], "clienterror", error.code)
+        return entry(body["id"], "success")
 
     def _create_task(self, request: Request, job_id: str) -> Answer:
         self._open_job(request, job_id)
@@ -361,6 +418,17 @@ class FakeBatch:
             for name, content in files.items()
         ]
         return Answer(json={"value": value})
+
+
+def entry(task_id: str, status: str, code: str | None = None) -> dict[str, Any]:
+    """What the answer to a collection says of one of its tasks."""
+    made: dict[str, Any] = {"taskId": task_id, "status": status}
+    if code:
+        made["error"] = {
+            "code": code,
+            "message": {"lang": "en-US", "value": f"It is {code}.\nRequestId:1\nTime:2"},
+        }
+    return made
 
 
 def _ids(request: Request) -> list[str]:

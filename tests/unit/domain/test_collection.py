@@ -21,7 +21,7 @@ from airflow_provider_batch.exceptions import (
     BatchTaskLostError,
     BatchUnavailableError,
 )
-from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
+from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, entry, service_error
 from tests.unit.domain.plans import account
 
 JOB = "nightly"
@@ -47,42 +47,17 @@ class CollectingBatch(FakeBatch):
             raise BatchServiceError(
                 code="RequestBodyTooLarge", message="too large", status=413, operation=request.operation
             )
-        bodies = json.loads(text)["value"]
-        assert len(bodies) <= MAX_TASKS
-        self._open_job(request, job_id)
-        made = (self._spoilt(body["id"], self._entry(job_id, body)) for body in bodies)
-        # In another order than they were sent, as the service may answer.
-        return Answer(json={"value": [entry for entry in made if entry is not None][::-1]})
+        assert len(json.loads(text)["value"]) <= MAX_TASKS
+        return super()._create_task_collection(request, job_id)
 
-    def _entry(self, job_id: str, body: Mapping[str, Any]) -> Entry:
+    def _entry(self, job_id: str, body: Mapping[str, Any]) -> Entry | None:
         if self.refuse.get(body["id"]):
-            return self.refuse[body["id"]].pop(0)
-        try:
-            self._create_task(Request("create_task", "POST", "", json=body), job_id)
-        except BatchServiceError as error:
-            return entry(body["id"], "clienterror", error.code)
-        return entry(body["id"], "success")
+            return self._spoilt(body["id"], self.refuse[body["id"]].pop(0))
+        return self._spoilt(body["id"], super()._entry(job_id, body) or {})
 
     def _spoilt(self, task_id: str, made: Entry) -> Entry | None:
         edits = self.spoil.get(task_id)
         return edits.pop(0)(made) if edits else made
-
-    def _list_tasks(self, request: Request, job_id: str) -> Answer:
-        names = request.query["$select"].split(",")
-        shown = [task for (of_job, _), task in self.tasks.items() if of_job == job_id]
-        return Answer(
-            json={"value": [{name: task[name] for name in names if name in task} for task in shown]}
-        )
-
-
-def entry(task_id: str, status: str, code: str | None = None) -> Entry:
-    made: Entry = {"taskId": task_id, "status": status}
-    if code:
-        made["error"] = {
-            "code": code,
-            "message": {"lang": "en-US", "value": f"It is {code}.\nRequestId:1\nTime:2"},
-        }
-    return made
 
 
 def body(task_id: str, owner: str = "us", size: int = 0) -> dict[str, Any]:

@@ -403,6 +403,7 @@ def test_a_task_that_waits_for_another_says_for_which() -> None:
     scene = Scene(given())
     scene.batch.task(scene.key)["dependsOn"] = {"taskIds": ["parent", "ghost"]}
     scene.batch.tasks["nightly", "parent"] = {"id": "parent", "state": "active", "eTag": "0xP"}
+    scene.process.at(39, lambda: scene.batch.task(scene.key).pop("dependsOn"))
     scene.ends_at(40, 0)
     scene.watch()
     assert "it depends on parent (active), ghost (does not exist)" in scene.process.text
