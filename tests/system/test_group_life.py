@@ -332,7 +332,9 @@ def test_run_marked_failed_ends_everything_in_batch(live: Live) -> None:
     life.wait_until_begun("b", "c")
     life.stack.rest.set_run_state(life.dag_id, life.run_id, "failed")
     life.wait_until_nothing_is_left()
-    assert life.ended() == "failed"
+    # Not the state of the run: where a teardown is to run yet, Airflow leaves it to the run's last tasks.
+    life.ended()
+    assert life.states() == {"a": "success", "b": "failed", "c": "failed", "d": "skipped"}
     assert life.runs() == {"a": 1, "b": 1, "c": 1}
 
 
