@@ -17,7 +17,7 @@ from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
-__all__ = ["Figures", "add_up", "finish_group"]
+__all__ = ["Figures", "add_up", "end_orphan", "finish_group", "orphans"]
 
 #: seconds to wait for a job that was terminated to end, before its tasks are added up
 ENDING_PATIENCE = 120.0
@@ -146,6 +146,46 @@ def _tasks_of(batch_job_id: str) -> Flow[list[tuple[TaskKey, Mapping[str, Any]]]
         yield Log(f"Batch job {batch_job_id} was deleted; its tasks are not counted.", "WARNING")
         return []
     return [(TaskKey(batch_job_id, str(task["id"])), task) for task in listed]
+
+
+def orphans(group: GroupIdentity) -> Flow[dict[str, str]]:
+    """
+    Flow: find open jobs of other runs of the same group.
+
+    Only with a deployment id: without one, the job may belong to another Airflow, whose run of the same id is
+    under way.
+
+    :param group: the run that looks.
+    :return: ids of runs by the id of their job.
+    """
+    if not group.deployment_id:
+        return {}
+    jobs = yield from pages(requests.list_jobs(("id", "state", "metadata"), "state eq 'active'"))
+    wanted = {
+        "airflow_deployment_id": group.deployment_id,
+        "airflow_dag_id": group.dag_id,
+        "airflow_group_id": group.group_id,
+    }
+    found = {}
+    for job in jobs:
+        said = {str(pair.get("name")): str(pair.get("value")) for pair in job.get("metadata") or ()}
+        run_id = said.get("airflow_run_id")
+        if wanted.items() <= said.items() and run_id not in (None, group.run_id):
+            found[str(job["id"])] = str(run_id)
+    return found
+
+
+def end_orphan(batch_job_id: str) -> Flow[None]:
+    """
+    Flow: terminate a job that is left of a run that has ended.
+
+    :param batch_job_id: the job.
+    """
+    try:
+        yield requests.terminate_job(batch_job_id, "AirflowRunEnded")
+    except (BatchConflictError, BatchNotFoundError):
+        return
+    yield Log(f"Batch job {batch_job_id} was left of a run that has ended; it was terminated.", "WARNING")
 
 
 def _await_job_end(batch_job_id: str) -> Flow[None]:

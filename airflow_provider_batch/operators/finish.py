@@ -12,13 +12,14 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.group_end import finish_group
+from airflow_provider_batch.domain.group_end import end_orphan, finish_group, orphans
+from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.exceptions import AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.group_graph import batch_members
 from airflow_provider_batch.operators.identity import group_identity
-from airflow_provider_batch.operators.run_states import RunStates, states_of_run
+from airflow_provider_batch.operators.run_states import RunStates, run_has_ended, states_of_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -114,7 +115,18 @@ class AzureBatchFinishOperator(BaseOperator):
             left = f"the jobs of group {self.group_id}" + (f" and pool {pool}" if pool else "")
             self.log.error("The end of %s is not certain; they may still bill: %s", left, error)
             raise
+        self._sweep(context, group)
         return asdict(figures)
+
+    def _sweep(self, context: Any, group: GroupIdentity) -> None:
+        """End what other runs of this group have left; a matter of tidiness, so its errors are no failure."""
+        perform = WorkerEffects(self.hook.get_conn(), self.log)
+        try:
+            for batch_job_id, run_id in drive(orphans(group), perform).items():
+                if run_has_ended(context, run_id):
+                    drive(end_orphan(batch_job_id), perform)
+        except AzureBatchError as error:
+            self.log.warning("Jobs of other runs were not looked for: %s", error)
 
     @staticmethod
     def _wanted(policy: str, succeeded: bool) -> bool:

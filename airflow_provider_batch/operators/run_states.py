@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import TaskInstanceState
 
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
-__all__ = ["RunStates", "states_of_run"]
+__all__ = ["RunStates", "run_has_ended", "states_of_run"]
 
 _FINISHED = frozenset(
     {
@@ -98,3 +98,23 @@ def states_of_run(context: Any) -> RunStates:
             for ti in context["dag_run"].get_task_instances()
         }
     )
+
+
+def run_has_ended(context: Any, run_id: str) -> bool:
+    """
+    Tell whether Airflow says that another run of the same DAG has ended; a run that it does not know has not.
+
+    :param context: the template context of a task that runs on a worker.
+    :param run_id: the other run.
+    """
+    task_instance = context["ti"]
+    if AIRFLOW_V_3_0_PLUS:
+        try:
+            state = task_instance.get_dagrun_state(dag_id=task_instance.dag_id, run_id=run_id)
+        except Exception:  # noqa: BLE001 - each release raises another class for a run that was deleted
+            return False
+    else:
+        from airflow.models.dagrun import DagRun
+
+        state = next((run.state for run in DagRun.find(dag_id=task_instance.dag_id, run_id=run_id)), None)
+    return str(getattr(state, "value", state)) in ("success", "failed")

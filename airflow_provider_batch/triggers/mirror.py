@@ -22,7 +22,7 @@ from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, terminate, watch
 from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictError, BatchNotFoundError
-from airflow_provider_batch.links.portal import portal_urls
+from airflow_provider_batch.links.portal import AzureBatchTaskLink, portal_urls
 from airflow_provider_batch.triggers.end_events import end_event
 from airflow_provider_batch.triggers.job_poller import subscribe_patiently
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
@@ -225,11 +225,17 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         return (ends - margin).astimezone(timezone.utc)  # type: ignore[no-any-return]
 
     async def _publish(self, launched: Launched, submission: Submission) -> None:
-        """Write the links; without a portal to link to there are none, and each would cost a request."""
-        if launched.account is None:
+        """
+        Write the link to the Batch task; those to job and pool are on launch's page too.
+
+        Each link costs a request. A task that ends on a worker gets all: Airflow looks for them there.
+        """
+        if launched.account is None and not self.worker_endings:
             return
-        for key, url in portal_urls(launched.account, submission.key, launched.batch_pool_id).items():
-            await set_xcom(self._ti, key, url)
+        urls = portal_urls(launched.account, submission.key, launched.batch_pool_id)
+        wanted = urls if self.worker_endings else (AzureBatchTaskLink.stored_key,)
+        for key in wanted:
+            await set_xcom(self._ti, key, urls[key])
 
     async def _save(self, state: dict[str, Any]) -> None:
         self._claim.update(state)
