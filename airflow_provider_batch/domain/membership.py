@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.acceptance import Refused, accept
-from airflow_provider_batch.domain.flow import Flow, Log
+from airflow_provider_batch.domain.flow import Flow, Log, get_or_none
 from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, generations_of, submit_late
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -87,6 +87,12 @@ def _to_retire(plan: MemberPlan, refused: Refused | None) -> Sequence[TaskKey]:
 
 def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Refused]:
     work = plan.task.work
+    if plan.try_number > 1:
+        own = TaskKey(launched.batch_job_id, plan.task.batch_task_id())
+        if (yield from get_or_none(requests.get_task(own, ("id",)))) is not None:
+            # The planned one was refused then; to run it again now would be to run the work twice.
+            planned_key = launched.planned_key(work.task_id, work.map_index)
+            return Refused("an earlier try has submitted one", (planned_key,))
     planned = yield from accept(
         launched, work.task_id, work.map_index, failure_satisfies=plan.failure_satisfies
     )

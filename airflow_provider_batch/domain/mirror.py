@@ -12,7 +12,8 @@ when the task starts on a worker, not when it starts in the triggerer:
 ==================  ================================================================================
 claim               what is done
 ==================  ================================================================================
-none                the planned task is taken, when its parents agree
+none                the planned task is taken, when its parents agree; after the first try, one that
+                    failed runs again, since an earlier try may have been killed before it claimed it
 of this try         the triggerer was restarted: the watch goes on
 of an earlier try   that try failed, or was cleared, marked or killed: the work runs again
 ==================  ================================================================================
@@ -21,18 +22,23 @@ of an earlier try   that try failed, or was cleared, marked or killed: the work 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.acceptance import PLANNED_SELECT, Refused, accept
-from airflow_provider_batch.domain.flow import Flow, Log, Save, get_or_none
+from airflow_provider_batch.domain.flow import Flow, Log, Save, Snapshot, TasksById, get_or_none
 from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
-from airflow_provider_batch.domain.submission import Submission, reactivate
+from airflow_provider_batch.domain.submission import MAX_ROUNDS, Submission, reactivate
 from airflow_provider_batch.domain.watch import await_end
-from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+from airflow_provider_batch.exceptions import (
+    BatchConflictError,
+    BatchNotFoundError,
+    BatchPreconditionError,
+    BatchTaskLostError,
+)
 
 __all__ = ["Claim", "find_task"]
 
@@ -146,11 +152,22 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
     if isinstance(planned, Refused):
         return planned
     key = plan.launched.planned_key(plan.member_id, plan.map_index)
-    taken = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, planned.etag)
     outcome = read_outcome(key, planned.json)
+    if claim is None and plan.try_number > 1:
+        tasks: TasksById = yield Snapshot(key.batch_job_id)
+        if _has_later_attempt(plan, tasks):
+            return Refused("a worker of an earlier try has submitted one", (key,))
+        if outcome is not None and not outcome.succeeded:
+            return (yield from _run_failed_again(plan, key, planned, outcome))
+    taken = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, planned.etag)
     if outcome is None or not outcome.succeeded or not plan.result_is_kept:
         yield Save(taken.as_json())
     return taken.submission(pool)
+
+
+def _has_later_attempt(plan: MirrorPlan, tasks: TasksById) -> bool:
+    first = ids.member_task_id(plan.member_id, plan.map_index)
+    return any(ids.planned_id_of(task_id) == first for task_id in tasks)
 
 
 def _go_on(claim: Claim, pool: str | None) -> Flow[Submission | Refused]:
@@ -159,14 +176,17 @@ def _go_on(claim: Claim, pool: str | None) -> Flow[Submission | Refused]:
         return claim.submission(pool)
     task = yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT))
     outcome = read_outcome(claim.key, task.json) if task is not None else None
-    if task is None or outcome is None or outcome.end_time != claim.stale_end:
+    if task is None:
         return claim.submission(pool)
+    if outcome is None or outcome.end_time != claim.stale_end:
+        # It was reactivated, and we may have died before we noted its new ETag.
+        return replace(claim, etag=task.etag).submission(pool)
     return (yield from _reactivate(claim, task, outcome, pool))
 
 
 def _run_again(plan: MirrorPlan, claim: Claim) -> Flow[Submission | Refused]:
     """Let Batch run the task of an earlier try again; what it cannot run again goes to a worker."""
-    key, pool = claim.key, plan.launched.batch_pool_id
+    key = claim.key
     yield Log(f"Try {claim.try_number} had Batch task {key.batch_task_id}; it runs again.")
     task = yield from _ended(claim)
     if task is None:
@@ -174,12 +194,18 @@ def _run_again(plan: MirrorPlan, claim: Claim) -> Flow[Submission | Refused]:
     outcome = read_outcome(key, task.json)
     if outcome is None or outcome.succeeded:
         return Refused(f"Batch task {key} ended with success in an earlier try", (key,))
+    return (yield from _run_failed_again(plan, key, task, outcome))
+
+
+def _run_failed_again(
+    plan: MirrorPlan, key: TaskKey, task: Answer, outcome: TaskOutcome
+) -> Flow[Submission | Refused]:
     if ids.named_value(task.json.get("environmentSettings"), ids.DEFINITION) != plan.definition:
         return Refused("its definition has changed since", (key,))
     again = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, task.etag, outcome.end_time)
     # Before it is reactivated: after a crash the old failure must not count for this try.
     yield Save(again.as_json())
-    return (yield from _reactivate(again, task, outcome, pool))
+    return (yield from _reactivate(again, task, outcome, plan.launched.batch_pool_id))
 
 
 def _reactivate(
@@ -189,6 +215,8 @@ def _reactivate(
         submission = yield from reactivate(claim.key, task, outcome, pool)
     except (BatchConflictError, BatchNotFoundError) as error:
         return Refused(f"Batch task {claim.key} cannot be run again ({error.code})", (claim.key,))
+    except BatchTaskLostError:
+        return Refused(f"Batch task {claim.key} was deleted")
     if submission is None:
         return Refused(f"Batch task {claim.key} cannot be run again: its process ended well", (claim.key,))
     now = Claim(
@@ -200,13 +228,17 @@ def _reactivate(
 
 def _ended(claim: Claim) -> Flow[Answer | None]:
     """Return the task of an earlier try when it has ended; one that runs is ended, as nobody watches it."""
-    task = yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT))
-    if task is None or read_outcome(claim.key, task.json) is not None:
-        return task
-    try:
-        yield requests.terminate_task(claim.key, task.etag)
-    except (BatchConflictError, BatchNotFoundError) as error:
-        yield Log(f"Batch task {claim.key} needs no termination ({error.code}).")
+    for _ in range(MAX_ROUNDS):
+        task = yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT))
+        if task is None or read_outcome(claim.key, task.json) is not None:
+            return task
+        try:
+            yield requests.terminate_task(claim.key, task.etag)
+        except BatchPreconditionError:
+            continue  # written since our look, for example by the kill of that try
+        except (BatchConflictError, BatchNotFoundError) as error:
+            yield Log(f"Batch task {claim.key} needs no termination ({error.code}).")
+        break
     if not (yield from await_end(claim.key, _END_PATIENCE)):
         return None
     return (yield from get_or_none(requests.get_task(claim.key, PLANNED_SELECT)))
