@@ -17,7 +17,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-batch",
         "name": _NAME,
-        "description": "Run Azure Batch from Apache Airflow: pools, jobs and tasks with live output.",
+        "description": "Run Azure Batch from Apache Airflow: graphs, jobs, pools, tasks, live output.",
         "versions": [__version__],
         "integrations": [
             {
@@ -27,8 +27,17 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": [_modules("airflow_provider_batch.hooks.batch")],
-        "operators": [_modules("airflow_provider_batch.operators.task")],
-        "triggers": [_modules("airflow_provider_batch.triggers.task")],
+        # Of a task group Airflow has nothing to know: its tasks are operators.
+        "operators": [
+            _modules(
+                "airflow_provider_batch.operators.task",
+                "airflow_provider_batch.operators.launch",
+                "airflow_provider_batch.operators.finish",
+            )
+        ],
+        "triggers": [
+            _modules("airflow_provider_batch.triggers.task", "airflow_provider_batch.triggers.mirror")
+        ],
         "connection-types": [
             {
                 "connection-type": CONNECTION_TYPE,

@@ -102,9 +102,10 @@ def context_keys() -> frozenset[str]:
     """Return the names that the template context of this Airflow may have."""
     if AIRFLOW_V_3_0_PLUS:
         context: Any = importlib.import_module("airflow.sdk.definitions.context")
-    else:
-        context = importlib.import_module("airflow.utils.context")
-    return frozenset(context.KNOWN_CONTEXT_KEYS)
+        if hasattr(context, "KNOWN_CONTEXT_KEYS"):
+            return frozenset(context.KNOWN_CONTEXT_KEYS)
+    # Airflow 2, and 3.0 still
+    return frozenset(importlib.import_module("airflow.utils.context").KNOWN_CONTEXT_KEYS)
 
 
 def context_update_for_unmapped(context: Any, operator: Any) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import BaseOperator
+from airflow.triggers.base import BaseTrigger
 
 from airflow_provider_batch.get_provider_info import get_provider_info
 from airflow_provider_batch.hooks.batch import AzureBatchHook
@@ -43,6 +46,23 @@ def test_modules_that_are_named_exist(kind: str) -> None:
     for integration in get_provider_info()[kind]:
         for name in integration["python-modules"]:
             importlib.import_module(name)
+
+
+@pytest.mark.parametrize(("kind", "base"), [("operators", BaseOperator), ("triggers", BaseTrigger)])
+def test_every_operator_and_trigger_is_named(kind: str, base: type) -> None:
+    package = importlib.import_module(f"airflow_provider_batch.{kind}")
+    modules = [
+        importlib.import_module(f"{package.__name__}.{found.name}")
+        for found in pkgutil.iter_modules(package.__path__)
+    ]
+    defining = {
+        module.__name__
+        for module in modules
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, base) and value.__module__ == module.__name__
+    }
+    (integration,) = get_provider_info()[kind]
+    assert set(integration["python-modules"]) == defining
 
 
 @pytest.mark.parametrize("path", get_provider_info()["extra-links"])
