@@ -28,6 +28,7 @@ from airflow_provider_batch.domain.flow import (
     utc,
 )
 from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.job_tasks import JobTasks
 from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, lower
@@ -119,7 +120,7 @@ class Judgement:
 def judge(
     planned: Mapping[str, Any],
     parents: Collection[str],
-    tasks: TasksById,
+    tasks: Mapping[str, Mapping[str, Any]],
     launched: Launched,
     *,
     failure_satisfies: bool,
@@ -133,7 +134,7 @@ def judge(
     :param launched: what launch said.
     :param failure_satisfies: a parent that failed lets it go.
     """
-    again = _run_again(parents, tasks, launched)
+    again = _run_again(parents, JobTasks.of(tasks), launched)
     if again is not None:
         return Judgement(f"its parent {again} was run again as another Batch task")
     unfinished = []
@@ -161,23 +162,24 @@ def _speaks_against(
     return ""
 
 
-def _run_again(parents: Collection[str], tasks: TasksById, launched: Launched) -> str | None:
+def _run_again(parents: Collection[str], tasks: JobTasks, launched: Launched) -> str | None:
     """Find a parent with a later attempt than the one that was planned."""
-    first_ids = {first for task_id in tasks if (first := ids.planned_id_of(task_id))}
-    if not first_ids:
+    later = tasks.with_later_attempts
+    if not later:
         return None
-    # A task with a number for its id has later attempts under the id that it would have had.
-    numbered = {
-        str(base + offset): _first_ids(member_id, offset, width)
-        for member_id, (base, width) in launched.blocks.items()
-        for offset in range(width)
-    }
-    return next((p for p in parents if not first_ids.isdisjoint(numbered.get(p, (p,)))), None)
+    return next((p for p in parents if not later.isdisjoint(_first_ids(p, launched))), None)
 
 
-def _first_ids(member_id: str, offset: int, width: int) -> tuple[str, ...]:
-    mapped = ids.member_task_id(member_id, offset)
-    return (mapped, ids.member_task_id(member_id)) if width == 1 else (mapped,)
+def _first_ids(parent: str, launched: Launched) -> tuple[str, ...]:
+    """A task with a number for its id has later attempts under the id that it would have had."""
+    if not parent.isdecimal():
+        return (parent,)
+    number = int(parent)
+    for member_id, (base, width) in launched.blocks.items():
+        if base <= number < base + width:
+            mapped = ids.member_task_id(member_id, number - base)
+            return (mapped, ids.member_task_id(member_id)) if width == 1 else (mapped,)
+    return (parent,)
 
 
 def _parents(depends_on: Any) -> Iterator[str]:

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias, TypeVar
 
+from airflow_provider_batch.domain.job_tasks import JobTasks
 from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task, list_tasks, next_page
 from airflow_provider_batch.exceptions import BatchNotFoundError
@@ -29,7 +30,7 @@ from airflow_provider_batch.exceptions import BatchNotFoundError
 T = TypeVar("T")
 
 #: tasks of a job by their id, each with the properties of ``TASK_SELECT``
-TasksById: TypeAlias = Mapping[str, Mapping[str, Any]]
+TasksById: TypeAlias = JobTasks
 
 
 @dataclass(frozen=True)
@@ -248,7 +249,7 @@ def tasks_of(batch_job_id: str, filter_: str | None = None) -> Flow[TasksById]:
     :param filter_: OData filter; None for all tasks.
     """
     listed = yield from pages(list_tasks(batch_job_id, TASK_SELECT, filter_))
-    return {str(task["id"]): task for task in listed}
+    return JobTasks((str(task["id"]), task) for task in listed)
 
 
 def shared(flow: Flow[T], max_age: float) -> Flow[T]:

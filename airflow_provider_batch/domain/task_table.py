@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from airflow_provider_batch.domain.flow import TasksById, utc
+from airflow_provider_batch.domain.job_tasks import JobTasks
 
 #: seconds that lists of changes overlap: answers of the service may lag, and its clocks may differ
 OVERLAP = 120.0
@@ -37,6 +38,7 @@ class TaskTable:
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
         self._versions = 0
+        self._tasks: JobTasks | None = None
         self._listed: float | None = None
         #: the service's time is at least ours plus this
         self._ahead: float | None = None
@@ -52,8 +54,10 @@ class TaskTable:
         return 0 if seen is None else seen.version
 
     def tasks(self) -> TasksById:
-        """Return all tasks by their id."""
-        return {batch_task_id: seen.task for batch_task_id, seen in self._seen.items()}
+        """Return all tasks by their id; the same object until one of them changes."""
+        if self._tasks is None:
+            self._tasks = JobTasks((task_id, seen.task) for task_id, seen in self._seen.items())
+        return self._tasks
 
     def changes(self) -> str | None:
         """Return the filter for what changed since the last list; None when only a whole list can tell."""
@@ -62,7 +66,7 @@ class TaskTable:
         since = datetime.fromtimestamp(self._listed + self._ahead - OVERLAP, timezone.utc)
         return f"stateTransitionTime ge DateTime'{since.strftime('%Y-%m-%dT%H:%M:%S.%fZ')}'"
 
-    def take_all(self, tasks: TasksById, asked: float, answered: float) -> bool:
+    def take_all(self, tasks: Mapping[str, Mapping[str, Any]], asked: float, answered: float) -> bool:
         """
         Take a whole list; tasks that it does not show are forgotten.
 
@@ -74,10 +78,10 @@ class TaskTable:
         self._ahead = None
         missing = [key for key, seen in self._seen.items() if key not in tasks and seen.asked < asked]
         for batch_task_id in missing:
-            del self._seen[batch_task_id]
+            self.forget(batch_task_id)
         return self.take_changes(tasks, asked, answered) or bool(missing)
 
-    def take_changes(self, tasks: TasksById, asked: float, answered: float) -> bool:
+    def take_changes(self, tasks: Mapping[str, Mapping[str, Any]], asked: float, answered: float) -> bool:
         """Take a list of changes; see :meth:`take_all`."""
         changed = [key for key, task in tasks.items() if self.take(key, task, asked, answered)]
         self._listed = asked
@@ -96,11 +100,14 @@ class TaskTable:
         self._versions += is_news
         version = self._versions if known is None or is_news else known.version
         self._seen[batch_task_id] = _Seen(task, changed, asked, version)
+        if is_news:
+            self._tasks = None
         return is_news
 
     def forget(self, batch_task_id: str) -> None:
         """Forget a task that does not exist any more."""
-        self._seen.pop(batch_task_id, None)
+        if self._seen.pop(batch_task_id, None) is not None:
+            self._tasks = None
 
 
 def _changed(task: Mapping[str, Any]) -> float:
