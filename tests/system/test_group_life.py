@@ -112,8 +112,11 @@ class GroupLife:
         return {name: task.state for name, task in self.tasks().items() if name not in ("launch", "finish")}
 
     def log(self, name: str) -> str:
-        """Log of a member's current try."""
-        return "\n".join(self.stack.rest.log_page(self.dag_id, self.run_id, self.task(name))[0])
+        """Log of a member's current try; Batch may have started the member before Airflow did."""
+        task = self.task(name)
+        if not task.try_number:
+            return ""
+        return "\n".join(self.stack.rest.log_page(self.dag_id, self.run_id, task)[0])
 
     def clear(self, *names: str, only_failed: bool = False) -> None:
         """Clear tasks and what comes after them."""
