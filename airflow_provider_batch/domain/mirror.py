@@ -31,7 +31,7 @@ from airflow_provider_batch.domain.flow import Flow, Log, Save, Snapshot, TasksB
 from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
-from airflow_provider_batch.domain.submission import MAX_ROUNDS, Submission, reactivate
+from airflow_provider_batch.domain.submission import MAX_ROUNDS, Submission, adopt, reactivate
 from airflow_provider_batch.domain.watch import await_end
 from airflow_provider_batch.exceptions import (
     BatchConflictError,
@@ -144,6 +144,8 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
     if claim is not None and claim.try_number == plan.try_number:
         return (yield from _go_on(claim, pool))
     if claim is not None and claim.batch_job_id == plan.launched.batch_job_id:
+        if plan.try_number > claim.try_number + 1 and (yield from _has_later_attempt(plan)):
+            return _superseded(plan)
         return (yield from _run_again(plan, claim))
     # A claim in another job is older than what launch planned since: the run, or the group, was cleared.
     planned = yield from accept(
@@ -153,21 +155,39 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
         return planned
     key = plan.launched.planned_key(plan.member_id, plan.map_index)
     outcome = read_outcome(key, planned.json)
-    if claim is None and plan.try_number > 1:
-        tasks: TasksById = yield Snapshot(key.batch_job_id)
-        if _has_later_attempt(plan, tasks):
-            return Refused("a worker of an earlier try has submitted one", (key,))
-        if outcome is not None and not outcome.succeeded:
-            return (yield from _run_failed_again(plan, key, planned, outcome))
     taken = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, planned.etag)
+    if claim is None and plan.try_number > 1:
+        return (yield from _take_after_another(plan, taken, planned, outcome))
     if outcome is None or not outcome.succeeded or not plan.result_is_kept:
         yield Save(taken.as_json())
     return taken.submission(pool)
 
 
-def _has_later_attempt(plan: MirrorPlan, tasks: TasksById) -> bool:
-    first = ids.member_task_id(plan.member_id, plan.map_index)
-    return any(ids.planned_id_of(task_id) == first for task_id in tasks)
+def _take_after_another(
+    plan: MirrorPlan, taken: Claim, planned: Answer, outcome: TaskOutcome | None
+) -> Flow[Submission | Refused]:
+    """Take a planned task that an earlier try may have had, which was killed before it claimed any."""
+    if (yield from _has_later_attempt(plan)):
+        return _superseded(plan)
+    if outcome is not None and not outcome.succeeded:
+        return (yield from _run_failed_again(plan, taken.key, planned, outcome))
+    yield Save(taken.as_json())
+    if outcome is None:
+        # The kill of that try may be on its way still: now it carries an old ETag, or sees our claim.
+        adopted = yield from adopt(taken.key, planned, plan.launched.batch_pool_id)
+        taken = replace(taken, etag=adopted.etag)
+        yield Save(taken.as_json())
+    return taken.submission(plan.launched.batch_pool_id)
+
+
+def _has_later_attempt(plan: MirrorPlan) -> Flow[bool]:
+    tasks: TasksById = yield Snapshot(plan.launched.batch_job_id)
+    return ids.member_task_id(plan.member_id, plan.map_index) in tasks.with_later_attempts
+
+
+def _superseded(plan: MirrorPlan) -> Refused:
+    planned = plan.launched.planned_key(plan.member_id, plan.map_index)
+    return Refused("the worker of an earlier try has submitted one", (planned,))
 
 
 def _go_on(claim: Claim, pool: str | None) -> Flow[Submission | Refused]:

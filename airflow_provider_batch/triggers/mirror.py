@@ -299,13 +299,19 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         """
         End the task although its ETag is another one than we know, when no later try has taken it.
 
-        After a clear the new try may be at work before this: its claim says so.
+        After a clear the new try may be at work before this: its claim says so. It is read after the task
+        was: a try that claims the task later than that writes to it then, and our ETag is an old one.
         """
-        claim = Claim.read(await get_xcom(self._ti, CLAIM_KEY))
-        if claim is not None and claim.try_number != self._try_number:
-            return
-        key = claim.key if claim else launched.planned_key(self._ti.task_id, self._ti.map_index)
+        known = Claim.read(self._claim)
+        key = launched.planned_key(self._ti.task_id, self._ti.map_index)
+        if self._submission is not None:
+            key = self._submission.key
+        elif known is not None and known.batch_job_id == launched.batch_job_id:
+            key = known.key
         task = await drive_async(get_or_none(requests.get_task(key)), perform)
+        claim = Claim.read(await get_xcom(self._ti, CLAIM_KEY))
+        if claim is not None and claim.try_number > self._try_number:
+            return
         if task is None or read_outcome(key, task.json) is not None:
             return
         left = self._submission or Submission(key, launched.batch_pool_id, shared_job=True)

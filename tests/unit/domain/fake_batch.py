@@ -288,8 +288,13 @@ class FakeBatch:
         return Answer(headers={"etag": self.jobs[body["id"]]["eTag"]})
 
     def _list_jobs(self, request: Request) -> Answer:
-        wanted = re.findall(r"id eq '([^']+)'", request.query["$filter"])
-        found = [_selected(request, job).json for job_id, job in self.jobs.items() if job_id in wanted]
+        wanted = re.findall(r"(id|state) eq '([^']+)'", request.query["$filter"])
+        assert wanted
+        found = [
+            _selected(request, job).json
+            for job in self.jobs.values()
+            if any(job[name] == value for name, value in wanted)
+        ]
         return Answer(json={"value": found})
 
     def _job(self, request: Request, job_id: str) -> dict[str, Any]:

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from airflow_provider_batch.domain.group_end import ENDING_PATIENCE, Figures, add_up, finish_group
+from airflow_provider_batch.domain.group_end import (
+    ENDING_PATIENCE,
+    Figures,
+    add_up,
+    end_orphan,
+    finish_group,
+    orphans,
+)
 from airflow_provider_batch.domain.group_job import submit_late
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import (
@@ -16,7 +24,7 @@ from airflow_provider_batch.exceptions import (
     BatchUnavailableError,
 )
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
-from tests.unit.domain.groups import GROUP, JOB, PLAN, job, late, launched, planned
+from tests.unit.domain.groups import GROUP, JOB, PLAN, job, late, launched, launching, planned
 from tests.unit.domain.plans import account
 
 
@@ -243,3 +251,52 @@ def test_what_cannot_be_deleted_is_an_error(operation: str, code: str) -> None:
     batch.fail(operation, service_error(code))
     with pytest.raises(BatchServiceError, match=code):
         finished(batch, delete_jobs=True, delete_pool="p1")
+
+
+# --- jobs of other runs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("changes", "is_found"),
+    [
+        ({"run_id": "manual__0"}, True),
+        ({}, False),
+        ({"run_started": "2025-12-31T00:00:00.000000+00:00"}, False),
+        ({"run_id": "manual__0", "deployment_id": "other"}, False),
+        ({"run_id": "manual__0", "deployment_id": ""}, False),
+        ({"run_id": "manual__0", "dag_id": "other"}, False),
+        ({"run_id": "manual__0", "group_id": "other"}, False),
+    ],
+)
+def test_open_jobs_of_other_runs_of_this_group_of_this_airflow_are_orphans(
+    changes: dict[str, str], is_found: bool
+) -> None:
+    batch = account()
+    theirs = Process(batch).drive(launching([], plan=replace(PLAN, group=replace(GROUP, **changes))))
+    found = Process(batch).drive(orphans(GROUP))
+    assert found == ({theirs.batch_job_id: "manual__0"} if is_found else {})
+
+
+def test_a_job_that_has_ended_is_no_orphan() -> None:
+    batch = account()
+    other = replace(PLAN, group=replace(GROUP, run_id="manual__0"))
+    theirs = Process(batch).drive(launching([], plan=other))
+    batch.end_job(theirs.batch_job_id)
+    assert Process(batch).drive(orphans(GROUP)) == {}
+
+
+def test_without_a_deployment_id_nothing_is_an_orphan_and_nothing_is_asked() -> None:
+    batch = account()
+    nameless = replace(GROUP, deployment_id="")
+    Process(batch).drive(launching([], plan=replace(PLAN, group=replace(nameless, run_id="manual__0"))))
+    sent = len(batch.requests)
+    assert Process(batch).drive(orphans(nameless)) == {}
+    assert len(batch.requests) == sent
+
+
+def test_an_orphan_is_ended_and_one_that_ended_meanwhile_is_no_error() -> None:
+    batch, said = launched()
+    Process(batch).drive(end_orphan(said.batch_job_id))
+    Process(batch).drive(end_orphan(said.batch_job_id))
+    Process(batch).drive(end_orphan("gone"))
+    assert batch.active_jobs() == ["nightly"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batch.domain import ids
-from airflow_provider_batch.domain.ids import WorkIdentity
+from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from tests.unit.domain.plans import WORK
 
 TEXTS = st.text(alphabet="aAbZ0-_. ß/", max_size=80)
@@ -90,3 +90,83 @@ def test_what_we_write_is_what_we_read() -> None:
     assert ids.named_value(environment, ids.OWNER) == WORK.owner
     assert ids.named_value(environment, ids.PLAN) == "f00"
     assert all(isinstance(pair["value"], str) for pair in environment + ids.job_metadata(WORK, 3))
+
+
+# --- groups ---------------------------------------------------------------------------------------
+
+GROUP = GroupIdentity("dep", "etl", "manual__1", "film", "2026-01-01T00:00:00.000000+00:00")
+GROUPS = st.builds(
+    GroupIdentity, deployment_id=TEXTS, dag_id=TEXTS, run_id=TEXTS, group_id=TEXTS, run_started=TEXTS
+)
+MEMBERS = st.tuples(TEXTS, st.integers(-1, 12))
+
+
+@given(GROUPS, st.integers(1, 1000))
+def test_ids_of_group_jobs_are_legal(group: GroupIdentity, generation: int) -> None:
+    assert ids.is_legal_id(ids.group_job_id(group, generation))
+
+
+@given(MEMBERS, st.integers(0, 999), st.integers(1, 1000))
+def test_ids_of_members_are_legal_and_are_known_by_their_beginning(
+    member: tuple[str, int], max_tries: int, attempt: int
+) -> None:
+    first, again = ids.member_task_id(*member), ids.member_attempt_id(*member, max_tries, attempt)
+    assert ids.is_legal_id(first)
+    assert ids.is_legal_id(again)
+    assert ids.planned_id_of(again) == first
+    assert ids.planned_id_of(first) is None
+
+
+@given(st.lists(st.tuples(GROUPS, st.integers(1, 3)), max_size=20, unique=True))
+def test_different_group_runs_never_have_the_same_job_whatever_the_case(
+    pairs: list[tuple[GroupIdentity, int]],
+) -> None:
+    assert len({ids.group_job_id(*pair).lower() for pair in pairs}) == len(pairs)
+
+
+@given(st.lists(st.tuples(MEMBERS, st.integers(0, 3), st.integers(1, 3)), max_size=20, unique=True))
+def test_different_attempts_of_members_never_have_the_same_id_whatever_the_case(
+    attempts: list[tuple[tuple[str, int], int, int]],
+) -> None:
+    found = {ids.member_attempt_id(*member, *numbers).lower() for member, *numbers in attempts}
+    found |= {ids.member_task_id(*member).lower() for member, *_ in attempts}
+    assert len(found) == len(attempts) + len({member for member, *_ in attempts})
+
+
+@pytest.mark.parametrize("name", [field.name for field in fields(GroupIdentity)])
+def test_each_part_of_a_groups_identity_makes_another_owner_and_another_job(name: str) -> None:
+    changed: dict[str, Any] = {name: getattr(GROUP, name) + "x"}
+    other = replace(GROUP, **changed)
+    assert other.owner != GROUP.owner
+    assert ids.group_job_id(other) != ids.group_job_id(GROUP)
+
+
+def test_a_group_owns_nothing_of_a_task_alone() -> None:
+    assert replace(WORK, task_id="film", max_tries=0).owner != GROUP.owner
+
+
+def test_ids_of_groups_stay_as_they_are_from_release_to_release() -> None:
+    assert ids.group_job_id(GROUP) == "etl-film-e5c86348f748"
+    assert ids.group_job_id(GROUP, 2) == "etl-film-e5c86348f748-g2"
+    assert ids.member_task_id("film.split") == "film-split-f050e5bb"
+    assert ids.member_attempt_id("film.split", -1, 0, 1) == "film-split-f050e5bb-0-1"
+
+
+@pytest.mark.parametrize(
+    "batch_task_id",
+    ["17", "split", "split-12345678", "split-1234567-0-1", "split-1234567G-0-1", "a-12345678-0"],
+)
+def test_what_is_no_later_attempt_has_no_planned_id(batch_task_id: str) -> None:
+    assert ids.planned_id_of(batch_task_id) is None
+
+
+def test_what_we_write_of_a_group_is_what_we_read() -> None:
+    metadata = ids.group_job_metadata(GROUP, 3)
+    assert ids.named_value(metadata, ids.OWNER) == GROUP.owner
+    assert ids.named_value(metadata, "airflow_generation") == "3"
+    assert ids.named_value(metadata, "airflow_deployment_id") == "dep"
+    assert "airflow_deployment_id" not in str(ids.group_job_metadata(replace(GROUP, deployment_id=""), 1))
+    environment = ids.task_environment(GROUP, "film.split", 4, "f00")
+    assert ids.named_value(environment, ids.OWNER) == GROUP.owner
+    assert ids.named_value(environment, "AIRFLOW_CTX_TASK_ID") == "film.split"
+    assert ids.named_value(environment, "AIRFLOW_CTX_MAP_INDEX") == "4"
