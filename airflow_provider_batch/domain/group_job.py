@@ -313,14 +313,18 @@ def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generati
     """
     for _ in range(MAX_ROUNDS):
         found = yield from generations_of(plan.group)
-        for generation in reversed(found):
-            if not generation.is_open or generation.launch is None:
+        still_open = [generation for generation in reversed(found) if generation.is_open]
+        for generation in still_open:
+            if generation.launch is None:
                 continue
             if opening.continues(generation):
                 return generation, True
             if opening.leaves_open(generation):
                 return generation, False
-            yield from _terminate(generation, "AirflowGroupStartsOver")
+        for generation in still_open:
+            # What a late member opened goes on beside the plan, unless its work is planned too.
+            if generation.launch is not None or opening.start_over:
+                yield from _terminate(generation, "AirflowGroupStartsOver")
         if found and opening.is_idle:
             return found[-1], False
         number = found[-1].number + 1 if found else 1
@@ -347,7 +351,8 @@ def launch(
         listed = yield from pages(requests.list_tasks(generation.batch_job_id, ("id",)))
         known = frozenset(str(task["id"]) for task in listed)
     added = yield from collection.add_tasks(generation.batch_job_id, bodies, known)
-    yield from _update(plan, generation, "noaction")
+    if generation.launch is not None:  # what a late member opened is to end by itself
+        yield from _update(plan, generation, "noaction")
     return LaunchedJob(generation, added.added, added.existed)
 
 

@@ -315,6 +315,9 @@ class FakeBatch:
     def _update_job(self, request: Request, job_id: str) -> Answer:
         job = self._open_job(request, job_id)
         _check_condition(request, job)
+        wanted = request.json.get("onAllTasksComplete")
+        if wanted == "noaction" and job.get("onAllTasksComplete") == "terminatejob":
+            raise service_error("InvalidPropertyValue", request.operation)
         job.update(json.loads(json.dumps(request.json)), eTag=self._etag())
         self._settle(job_id)
         return Answer(headers={"etag": job["eTag"]})

@@ -211,6 +211,23 @@ def test_a_launch_cleared_alone_after_the_end_opens_no_job() -> None:
     assert batch.active_jobs() == ["nightly"]
 
 
+def test_a_launch_cleared_alone_leaves_a_late_members_job_to_end_by_itself() -> None:
+    batch = after_an_ended_job()
+    submitted(batch)
+    again = go(batch, launching([], Opening(1, "shape", is_idle=True)))
+    assert again.batch_job_id == job(2)
+    batch.complete(attempt("split", generation=2))
+    assert batch.active_jobs() == ["nightly"]
+
+
+def test_a_launch_that_starts_over_ends_what_late_members_had_opened() -> None:
+    batch = after_an_ended_job()
+    submitted(batch)
+    again = go(batch, launching(chain(), Opening(1, "shape", start_over=True)))
+    assert again.batch_job_id == job(3)
+    assert {key.batch_job_id for key in batch.live_tasks()} == {job(3)}
+
+
 def test_a_launch_cleared_after_its_job_ended_opens_the_next_generation() -> None:
     batch = after_an_ended_job()
     again = go(batch, launching(chain(), replace(OPENING, max_tries=1)))

@@ -1,0 +1,439 @@
+"""
+The life of a group's run, with whatever people and accidents do to it.
+
+Airflow is modelled as far as the group depends on it: it lets a member go when its upstream tasks are done,
+starts eager members in the triggerer and others on workers, clears XComs only where a task starts on a
+worker, raises ``max_tries`` with a clear, and may kill what a clear ended long after the new try has begun.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from airflow_provider_batch.domain import ids
+from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.flow import Flow, Save, drive
+from airflow_provider_batch.domain.group_end import finish_group
+from airflow_provider_batch.domain.group_job import Launched, Opening
+from airflow_provider_batch.domain.membership import find_member, submit_member
+from airflow_provider_batch.domain.mirror import Claim, find_task
+from airflow_provider_batch.domain.outcome import read_outcome
+from airflow_provider_batch.domain.requests import TaskKey, get_task
+from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.watch import terminate
+from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, stamp
+from tests.unit.domain.groups import GROUP, body, late, launching, member, mirror
+from tests.unit.domain.plans import account
+
+UPSTREAM = {"a": (), "b": ("a",), "c": ("b",), "late": ("b",), "r": (), "e": ("r",)}
+#: it is let go whatever became of its parent
+ALL_DONE = "e"
+LATE = "late"
+NAMES = st.sampled_from(list(UPSTREAM))
+POINTS = st.integers(0, 12)
+WHEN = st.sampled_from(["before", "after"])
+SATISFY = {"default": {"dependencyAction": "satisfy"}}
+DONE = ("success", "failed", "upstream_failed")
+
+
+def bodies() -> list[dict[str, Any]]:
+    made = [body(name, *parents) for name, parents in UPSTREAM.items() if name != LATE]
+    return [{**task, "exitConditions": SATISFY} if task["id"].startswith("r-") else task for task in made]
+
+
+@dataclass
+class Instance:
+    """What Airflow knows of a task instance."""
+
+    name: str
+    state: str = "none"
+    try_number: int = 1
+    max_tries: int = 0
+    claim: dict[str, Any] | None = None
+    result: dict[str, Any] | None = None
+    found: Submission | None = None
+    #: how its try is told to end; it may be called late
+    kill: Callable[[], None] | None = None
+    #: the Batch task whose success it took, and when
+    taken: TaskKey | None = None
+    succeeded_at: str = ""
+    children: list[str] = field(default_factory=list)
+
+
+class GroupLife(RuleBasedStateMachine):
+    moving_etags = False
+
+    @initialize()
+    def start(self) -> None:
+        self.batch: FakeBatch = account()
+        self.batch.moving_etags = self.moving_etags
+        self.process = Process(self.batch)
+        self.said: Launched | None = None
+        self.launch_tries = 0
+        self.launch_state = "none"
+        self.launch_is_new = True
+        self.created: dict[TaskKey, str] = {}
+        self.late_kills: list[Callable[[], None]] = []
+        self.instances = {name: Instance(name) for name in UPSTREAM}
+        for name, parents in UPSTREAM.items():
+            for parent in parents:
+                self.instances[parent].children.append(name)
+
+    # --- the world -------------------------------------------------------------------------------
+
+    def drive(
+        self, flow: Flow[Any], instance: Instance | None = None, dies: tuple[int, str] | None = None
+    ) -> Any:
+        """Run a flow; it may die before or after one of its effects."""
+        number = 0
+
+        def perform(effect: Any) -> Any:
+            nonlocal number
+            here, number = number, number + 1
+            if dies == (here, "before"):
+                raise Crash
+            if isinstance(effect, Save) and instance is not None:
+                instance.claim = {**(instance.claim or {}), **effect.state}
+            result: Any = None
+            try:
+                result = self.process(effect)
+            finally:
+                self.note_new_tasks()
+                if dies == (here, "after"):
+                    raise Crash
+            return result
+
+        return drive(flow, perform)
+
+    def note_new_tasks(self) -> None:
+        for key in self.batch.keys():  # noqa: SIM118 - a method of the account
+            self.created.setdefault(key, stamp(self.batch.now))
+
+    @rule()
+    def time_passes(self) -> None:
+        self.process.sleep(60)
+
+    @rule(name=NAMES, node=st.sampled_from(["node-1", "node-2"]))
+    def a_node_takes_a_task(self, name: str, node: str) -> None:
+        self.process.sleep(60)
+        for key in self.tasks_of(name):
+            self.batch.run(key, node=node)
+
+    @rule(name=NAMES, exit_code=st.sampled_from([0, 0, 0, 1]))
+    def a_task_ends(self, name: str, exit_code: int) -> None:
+        self.process.sleep(60)
+        for key in self.tasks_of(name):
+            self.batch.complete(key, exit_code)
+        self.process.sleep(60)
+
+    @rule()
+    def every_task_that_may_run_succeeds(self) -> None:
+        for name in UPSTREAM:
+            self.a_task_ends(name, 0)
+
+    def tasks_of(self, name: str) -> list[TaskKey]:
+        return [key for key in self.batch.live_tasks() if key.batch_task_id.startswith(f"{name}-")]
+
+    # --- launch ----------------------------------------------------------------------------------
+
+    @rule(dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
+    def launch_runs(self, dies: tuple[int, str] | None) -> None:
+        if self.launch_state != "none":
+            return
+        states = {instance.state for instance in self.instances.values()}
+        is_cleared = self.launch_tries > 0
+        opening = Opening(
+            self.launch_tries,
+            "shape",
+            start_over=is_cleared and states == {"none"},
+            is_idle=is_cleared and "none" not in states,
+        )
+        over = {name for name, i in self.instances.items() if is_cleared and i.state != "none"}
+        planned = [task for task in bodies() if not self.is_left_out(task, over)]
+        try:
+            self.said = self.drive(launching(planned, opening, is_new=self.launch_is_new), dies=dies)
+        except Crash:
+            self.launch_is_new = False
+            return
+        self.launch_state = "success"
+
+    def is_left_out(self, task: dict[str, Any], over: set[str]) -> bool:
+        """What is not pending is not planned again; nor is what depends on it, unless that has succeeded."""
+        name = next(n for n in UPSTREAM if task["id"] == ids.member_task_id(n))
+        parents = UPSTREAM[name]
+        if name in over:
+            return True
+        if any(parent in over for parent in parents):
+            succeeded = all(self.instances[p].state == "success" for p in parents if p in over)
+            task.pop("dependsOn", None)
+            return not succeeded
+        return any(self.is_left_out(body(parent), over) for parent in parents)
+
+    @rule()
+    def everything_is_cleared(self) -> None:
+        if self.launch_state == "none":
+            return
+        self.launch_state, self.launch_is_new = "none", False
+        self.launch_tries += 1
+        for name in UPSTREAM:
+            self.clear(name)
+
+    @rule()
+    def launch_alone_is_cleared(self) -> None:
+        if self.launch_state == "success":
+            self.launch_state, self.launch_is_new = "none", False
+            self.launch_tries += 1
+
+    # --- members ---------------------------------------------------------------------------------
+
+    def may_go(self, instance: Instance) -> bool:
+        states = [self.instances[parent].state for parent in UPSTREAM[instance.name]]
+        if instance.state != "none" or (self.launch_state != "success" and instance.name != LATE):
+            return False
+        return all(state in DONE if instance.name == ALL_DONE else state == "success" for state in states)
+
+    @rule(name=NAMES, dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
+    def a_member_starts(self, name: str, dies: tuple[int, str] | None) -> None:
+        instance = self.instances[name]
+        if not self.may_go(instance):
+            return
+        if name == LATE:
+            self.on_a_worker(instance, None, dies)
+            return
+        assert self.said is not None
+        self.read_result(instance)
+        plan = mirror(
+            name,
+            self.said,
+            instance.try_number,
+            failure_satisfies=name == ALL_DONE,
+            result_is_kept=True,
+        )
+        instance.kill = self.kill_of_mirror(instance, None)
+        try:
+            found = self.drive(find_task(plan, Claim.read(instance.claim)), instance, dies)
+        except Crash:
+            return  # the triggerer starts it again
+        if isinstance(found, Refused):
+            self.on_a_worker(instance, found, dies)
+            return
+        instance.found, instance.state = found, "running"
+        instance.kill = self.kill_of_mirror(instance, found)
+
+    def read_result(self, instance: Instance) -> None:
+        """As the trigger does: a success without a claim has left its result."""
+        if instance.claim is None and instance.try_number > 1 and instance.result is not None:
+            claim = Claim.read({**instance.result, "try_number": instance.try_number - 1})
+            instance.claim = claim.as_json() if claim else None
+            instance.result = None
+
+    def kill_of_mirror(self, instance: Instance, found: Submission | None) -> Callable[[], None]:
+        said, try_number, known = self.said, instance.try_number, Claim.read(instance.claim)
+        assert said is not None
+
+        def kill() -> None:
+            """As the trigger does it."""
+            if found is not None and self.drive(terminate(found, "killed")):
+                return
+            key = found.key if found else said.planned_key(instance.name, -1)
+            if found is None and known is not None and known.batch_job_id == said.batch_job_id:
+                key = known.key
+            if self.batch._key(key) not in self.batch.tasks:
+                return
+            task = self.process(get_task(key))
+            claim = Claim.read(instance.claim)
+            if claim is not None and claim.try_number > try_number:
+                return
+            if read_outcome(key, task.json) is None:
+                self.drive(terminate(Submission(key, "p1", task.etag), "killed"))
+
+        return kill
+
+    def on_a_worker(self, instance: Instance, refused: Refused | None, dies: tuple[int, str] | None) -> None:
+        if refused is None:
+            instance.claim = instance.result = None
+        plan = replace(
+            member(instance.name, self.said, task=late(instance.name, max_tries=instance.max_tries)),
+            try_number=instance.try_number,
+            is_cleared=instance.max_tries > 0,
+            refused=refused,
+            failure_satisfies=instance.name == ALL_DONE,
+        )
+
+        def kill_in_the_middle() -> None:
+            left = self.drive(find_member(plan))
+            if left is not None:
+                self.drive(terminate(left, "killed"))
+
+        instance.kill = kill_in_the_middle
+        try:
+            found = self.drive(submit_member(plan), None, dies)
+        except Crash:
+            instance.try_number += 1  # no sign of life: the next try begins
+            instance.kill = None
+            return
+        claim = Claim(
+            instance.try_number,
+            found.key.batch_job_id,
+            found.key.batch_task_id,
+            found.etag,
+            found.stale_end,
+        )
+        instance.claim = claim.as_json()
+        instance.found, instance.state = found, "running"
+        instance.kill = lambda: self.drive(terminate(found, "killed"))
+
+    @rule(name=NAMES)
+    def the_triggerer_restarts(self, name: str) -> None:
+        instance = self.instances[name]
+        if instance.state == "running" and instance.found is not None and name != LATE:
+            claim = Claim.read(instance.claim)
+            if claim is not None and claim.try_number == instance.try_number:
+                assert self.said is not None
+                again = self.drive(find_task(mirror(name, self.said, instance.try_number), claim), instance)
+                assert isinstance(again, Submission)
+                assert again.key == instance.found.key
+
+    @rule(name=NAMES, retries=st.booleans())
+    def a_watch_sees_the_end(self, name: str, retries: bool) -> None:
+        instance = self.instances[name]
+        if instance.state != "running" or instance.found is None:
+            return
+        key = instance.found.key
+        if self.batch._key(key) not in self.batch.tasks:
+            return
+        outcome = read_outcome(key, self.batch.task(key))
+        if outcome is None:
+            if key not in self.batch.live_tasks():
+                self.fail(instance, retries)  # lost with its job
+            return
+        if outcome.end_time == instance.found.stale_end:
+            return
+        if not outcome.succeeded:
+            self.fail(instance, retries)
+            return
+        self.check_what_is_taken(instance, key)
+        instance.state, instance.taken, instance.found = "success", key, None
+        instance.result = outcome.as_json()
+        instance.succeeded_at = stamp(self.batch.now)
+
+    def fail(self, instance: Instance, retries: bool) -> None:
+        instance.found = instance.kill = None
+        if retries:
+            instance.try_number += 1
+            instance.state = "none"
+        else:
+            instance.state = "failed"
+
+    @rule()
+    def what_cannot_run_is_upstream_failed(self) -> None:
+        for instance in self.instances.values():
+            parents = [self.instances[parent].state for parent in UPSTREAM[instance.name]]
+            hopeless = any(state in ("failed", "upstream_failed") for state in parents)
+            if instance.state == "none" and hopeless and instance.name != ALL_DONE:
+                instance.state = "upstream_failed"
+
+    @rule(name=NAMES)
+    def somebody_clears_a_member_and_what_follows(self, name: str) -> None:
+        if self.instances[name].state == "none":
+            return
+        self.clear(name)
+        for child in self.instances[name].children:
+            self.somebody_clears_a_member_and_what_follows(child)
+
+    @rule(name=NAMES)
+    def somebody_clears_a_failed_member_alone(self, name: str) -> None:
+        if self.instances[name].state in ("failed", "upstream_failed"):
+            self.clear(name)
+
+    def clear(self, name: str) -> None:
+        instance = self.instances[name]
+        was_tried = instance.state in ("running", "success", "failed")
+        if instance.kill is not None and instance.state in ("none", "running"):
+            self.late_kills.append(instance.kill)
+        if was_tried:
+            instance.try_number += 1
+            instance.max_tries = instance.try_number - 1
+        instance.state, instance.found, instance.kill, instance.taken = "none", None, None, None
+
+    @precondition(lambda self: self.late_kills)
+    @rule()
+    def a_late_kill_arrives(self) -> None:
+        running = {i.name: i.found.key for i in self.instances.values() if i.found and i.state == "running"}
+        alive = {name for name, key in running.items() if key in self.batch.live_tasks()}
+        self.late_kills.pop(0)()
+        for name in alive:
+            assert running[name] in self.batch.live_tasks(), f"a late kill ended {name}"
+
+    @rule(name=NAMES, to=st.sampled_from(["success", "failed"]))
+    def somebody_marks_a_member(self, name: str, to: str) -> None:
+        instance = self.instances[name]
+        if instance.state == "running":
+            assert instance.kill is not None
+            instance.kill()
+        if instance.state in ("running", "none"):
+            instance.state, instance.found, instance.kill, instance.taken = to, None, None, None
+            instance.succeeded_at = stamp(self.batch.now)
+
+    @rule(job=st.integers(0, 3))
+    def somebody_ends_a_job(self, job: int) -> None:
+        jobs = [job_id for job_id in self.batch.active_jobs() if job_id != "nightly"]
+        if jobs and job < len(jobs):
+            self.batch.end_job(jobs[job])
+
+    @precondition(lambda self: all(i.state in DONE for i in self.instances.values()))
+    @rule()
+    def finish_runs(self) -> None:
+        while self.late_kills:
+            self.a_late_kill_arrives()
+        figures = self.drive(finish_group(GROUP))
+        assert self.batch.active_jobs() == ["nightly"]
+        assert self.batch.live_tasks() == []
+        assert figures.tasks == len(self.batch.tasks)
+
+    # --- what always holds -----------------------------------------------------------------------
+
+    def check_what_is_taken(self, instance: Instance, key: TaskKey) -> None:
+        """The work ran after its parents had done theirs, and these are the parents' newest."""
+        task = self.batch.task(key)
+        started = task["executionInfo"]["startTime"]
+        depends_on = (task.get("dependsOn") or {}).get("taskIds") or []
+        for name in UPSTREAM[instance.name]:
+            parent = self.instances[name]
+            if parent.state not in DONE:
+                continue  # it was cleared alone after this one had been let go
+            if not depends_on:
+                continue
+            if parent.taken is not None:
+                assert parent.taken.batch_task_id in depends_on, f"{key} ran on a superseded {name}"
+                assert self.batch.task(parent.taken)["executionInfo"]["endTime"] <= started
+
+    @invariant()
+    def no_member_has_two_live_tasks(self) -> None:
+        for name in UPSTREAM:
+            assert len(self.tasks_of(name)) <= 1, name
+
+    @invariant()
+    def what_airflow_watches_exists(self) -> None:
+        for instance in self.instances.values():
+            if instance.found is not None:
+                assert self.batch._key(instance.found.key) in self.batch.tasks
+
+
+class GroupLifeWithMovingETags(GroupLife):
+    """Nodes move ETags too: no kill may be lost, though a late one may meet a task that was written since."""
+
+    moving_etags = True
+
+
+SETTINGS = settings(max_examples=150, stateful_step_count=40, deadline=None)
+GroupLife.TestCase.settings = SETTINGS
+TestGroupLife = GroupLife.TestCase
+GroupLifeWithMovingETags.TestCase.settings = SETTINGS
+TestGroupLifeWithMovingETags = GroupLifeWithMovingETags.TestCase
