@@ -1,0 +1,73 @@
+"""What the documentation shows of the examples, and of what is said about them, is what there is."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from airflow_provider_batch import explain_command
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+EXCERPT = re.compile(r"<!-- (?P<path>\S+) -->\n```python\n(?P<text>.*?)\n```\n", re.DOTALL)
+EXPLAINED = re.compile(
+    r"```console\n\$ python -m airflow_provider_batch explain (?P<path>\S+)\n(?P<text>.*?)\n```\n", re.DOTALL
+)
+LINK = re.compile(r"\]\((?P<path>[^)#:]*)(?:#(?P<heading>[^)]*))?\)")
+
+
+def found(pattern: re.Pattern[str]) -> list[tuple[Path, str, str]]:
+    return [
+        (page, match["path"], match["text"])
+        for page in PAGES
+        for match in pattern.finditer(page.read_text(encoding="utf-8"))
+    ]
+
+
+@pytest.mark.parametrize(("page", "path", "text"), found(EXCERPT))
+def test_excerpt_is_in_its_file(page: Path, path: str, text: str) -> None:
+    assert f"\n{text}\n" in (ROOT / path).read_text(encoding="utf-8"), f"{page.name} shows another {path}"
+
+
+def test_every_example_of_a_group_is_shown() -> None:
+    groups = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "example_dags").glob("*.py")
+        if "AzureBatchJobTaskGroup" in path.read_text(encoding="utf-8")
+    }
+    assert groups == {path for page, path, _ in found(EXCERPT) if page.name == "groups.md"}
+
+
+@pytest.mark.parametrize(("page", "path", "text"), found(EXPLAINED))
+def test_explanation_is_what_the_command_says(page: Path, path: str, text: str) -> None:
+    said = explain_command.explain(str(ROOT / path))
+    if "start in the triggerer" in said.text:  # Airflow 3.0 to 3.2 starts no task there
+        assert said.text == text, f"{page.name} shows another explanation of {path}"
+
+
+@pytest.mark.skipif(not AIRFLOW_V_3_0_PLUS, reason="the README shows the imports of Airflow 3")
+def test_first_example_is_a_job_of_242_tasks_that_batch_starts(tmp_path: Path) -> None:
+    (example, *_) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.DOTALL)
+    dag_file = tmp_path / "render.py"
+    dag_file.write_text(example)
+    said = explain_command.explain(str(dag_file))
+    assert "3 members: 3 eager" in said.text
+    assert "film.frame[240] -> film.merge" in said.text
+
+
+def anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading).lower().replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    for match in LINK.finditer(page.read_text(encoding="utf-8")):
+        target = (page.parent / match["path"]).resolve() if match["path"] else page
+        assert target.exists(), match[0]
+        if match["heading"]:
+            assert match["heading"] in anchors(target), match[0]
