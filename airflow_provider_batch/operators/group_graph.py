@@ -170,13 +170,20 @@ def definition_of(task: Any) -> str:
 
     :param task: the member, mapped or not.
     """
-    fields = task.template_fields
+    written = written_fields(task)
     if hasattr(task, "partial_kwargs"):
-        written = {name: task.partial_kwargs.get(name) for name in fields}
         written["expand"] = getattr(task.expand_input, "value", None)
-    else:
-        written = {name: getattr(task, name, None) for name in fields}
     return hashlib.sha256(json.dumps(written, sort_keys=True, default=_stable).encode()).hexdigest()[:8]
+
+
+def written_fields(task: Any) -> dict[str, Any]:
+    """
+    Return the templated fields that have a value; those of a mapped member that are not mapped.
+
+    :param task: the member, mapped or not.
+    """
+    given = task.partial_kwargs if hasattr(task, "partial_kwargs") else vars(task)
+    return {name: given[name] for name in task.template_fields if given.get(name) is not None}
 
 
 def _stable(value: object) -> Any:

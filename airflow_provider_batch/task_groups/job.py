@@ -31,6 +31,7 @@ from airflow_provider_batch.operators.group_settings import (
 )
 from airflow_provider_batch.operators.launch import AzureBatchLaunchOperator
 from airflow_provider_batch.operators.member_values import is_wholly_literal
+from airflow_provider_batch.task_groups.light import lighten
 from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror, must_start_on_a_worker
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
@@ -272,6 +273,8 @@ class AzureBatchJobTaskGroup(TaskGroup):
             starts = task_id not in on_workers and _may_start_in_triggerer(task)
             task.start_from_trigger = starts
             task.start_trigger_args = _start_args(task, launch) if starts else None
+            if starts:
+                lighten(task)
         return graph
 
     def _check_content(self) -> None:

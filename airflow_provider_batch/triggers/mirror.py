@@ -25,6 +25,7 @@ from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictErro
 from airflow_provider_batch.links.portal import AzureBatchTaskLink, portal_urls
 from airflow_provider_batch.triggers.end_events import end_event
 from airflow_provider_batch.triggers.job_poller import subscribe_patiently
+from airflow_provider_batch.triggers.launch_news import await_launch
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
 from airflow_provider_batch.triggers.task_instance import (
     CLAIM_KEY,
@@ -32,16 +33,11 @@ from airflow_provider_batch.triggers.task_instance import (
     is_still_deferred_to,
     run_is_over,
     set_xcom,
-    state_of_task,
 )
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
 
 __all__ = ["AzureBatchMirrorTrigger"]
 
-#: seconds between two looks for what launch says
-_LAUNCH_POLL = 2.0
-#: launch will say nothing any more, or has said it
-_LAUNCH_OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 #: Airflow ends a trigger that is late without telling it: our time is up a little earlier
 _DEADLINE_MARGIN = timedelta(seconds=5)
 #: seconds from the start of a watch to the first time that its place in the output is saved
@@ -128,10 +124,11 @@ class AzureBatchMirrorTrigger(BaseTrigger):
 
     async def _mirror(self) -> TriggerEvent:
         claim = await self._read_claim()
-        launched = self._launched = await self._await_launch(claim)
+        is_ours = claim is not None and claim.try_number == self._try_number
+        may_be_stale = claim is not None and not is_ours
+        launched = self._launched = await await_launch(self._ti, self.launch, may_be_stale=may_be_stale)
         if launched is None:
             return _for_worker(Refused(f"{self.launch} has planned nothing"))
-        is_ours = claim is not None and claim.try_number == self._try_number
         batch_job_id = claim.batch_job_id if claim and is_ours else launched.batch_job_id
         async with AsyncExitStack() as stack:
             subscription = await subscribe_patiently(
@@ -181,26 +178,6 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             # Whoever reads the result of this try must not meet that one.
             await set_xcom(self._ti, "return_value", None)
         return claim
-
-    async def _await_launch(self, claim: Claim | None) -> Launched | None:
-        """
-        Return what launch says; None when it says nothing.
-
-        A member that was cleared may start before launch, which was cleared with it, has run again: then what
-        launch said before is not valid any more.
-        """
-        may_be_stale = claim is not None and claim.try_number != self._try_number
-        while True:
-            said = await get_xcom(self._ti, "return_value", task_id=self.launch, map_index=-1)
-            is_over = bool(said) and not may_be_stale
-            is_over = is_over or await state_of_task(self._ti, self.launch) in _LAUNCH_OVER
-            if is_over and said:
-                return Launched.from_json(said)
-            if is_over:
-                # It may have spoken between our two questions.
-                said = await get_xcom(self._ti, "return_value", task_id=self.launch, map_index=-1)
-                return Launched.from_json(said) if said else None
-            await asyncio.sleep(_LAUNCH_POLL)
 
     def _plan(self, launched: Launched) -> MirrorPlan:
         return MirrorPlan(

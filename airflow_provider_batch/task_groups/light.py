@@ -1,0 +1,55 @@
+"""
+A small serialised DAG: every trigger of a group's members carries and reads the whole of it.
+
+Airflow 3.3 ships the serialised DAG with each trigger that starts a task, so each byte of a member is read as
+often as there are members. What is left out here is what a member does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
+
+__all__ = ["lighten"]
+
+#: templated fields that are None unless somebody gives them
+_OFTEN_ABSENT = frozenset(
+    {
+        "command_line",
+        "batch_task",
+        "environment",
+        "resource_files",
+        "batch_pool_id",
+        "batch_pool",
+        "batch_job_id",
+        "batch_job",
+    }
+)
+_PLAIN_COLOR = "#fff"
+
+
+def lighten(task: Any) -> None:
+    """
+    Leave out of a member what it does not have: templated fields without a value, and how to show fields.
+
+    A field without a value has nothing to render, so a worker does the same with it and without it. How
+    fields are shown matters where a worker has rendered some.
+
+    :param task: a member that starts in the triggerer, mapped or not; it is changed.
+    """
+    absent = _OFTEN_ABSENT - _given(task)
+    task.template_fields = tuple(name for name in task.template_fields if name not in absent)
+    task.template_fields_renderers = {}
+    if AIRFLOW_V_3_0_PLUS:  # which shows no colours of operators
+        task.ui_color = _PLAIN_COLOR
+
+
+def _given(task: Any) -> frozenset[str]:
+    if not hasattr(task, "partial_kwargs"):
+        return frozenset(name for name in _OFTEN_ABSENT if getattr(task, name, None) is not None)
+    mapped = getattr(task.expand_input, "value", None)
+    if not isinstance(mapped, Mapping):
+        return _OFTEN_ABSENT  # any argument may be among them
+    return frozenset(name for name, value in task.partial_kwargs.items() if value is not None) | set(mapped)
