@@ -3,7 +3,7 @@
 PYTHON ?= python3
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint
+.PHONY: help demo test lint bench
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## /  make \1\t/' | expand -t 16
@@ -17,12 +17,21 @@ test: .venv/installed ## Run all tests, on Airflow 3.3.2 and on 2.11.2
 lint: .venv/installed ## Check style, types and who imports whom
 	@scripts/lint.sh
 
+bench: .venv-bench/installed ## Compare with the official operator and the SDK; half an hour on a machine with nothing else to do
+	@.venv-bench/bin/python -m benchmarks.launch_10000
+	@.venv-bench/bin/python -m benchmarks.scale
+	@.venv-bench/bin/python -m benchmarks.layered_graph
+
 # The Airflow that each environment has.
 .venv/installed: airflow := 3.3.2
 .venv-airflow-2.11/installed: airflow := 2.11.2
+.venv-bench/installed: airflow := 3.3.2
+.venv-bench/installed: group := bench
 .venv/installed: constraints/airflow-3.3.2.txt
 .venv-airflow-2.11/installed: constraints/airflow-2.11.2.txt
+.venv-bench/installed: constraints/airflow-3.3.2.txt
 
+group := dev
 %/installed: pyproject.toml scripts/create_environment.sh
-	@scripts/create_environment.sh $(PYTHON) $(@D) $(airflow)
+	@scripts/create_environment.sh $(PYTHON) $(@D) $(airflow) $(group)
 	@touch $@

@@ -2,13 +2,13 @@
 # Creates a virtual environment with this project (editable), the emulator, the development tools and one Airflow,
 # every version pinned:
 #
-#     scripts/create_environment.sh <python> <folder of the environment> <airflow version>
+#     scripts/create_environment.sh <python> <folder of the environment> <airflow version> [<dependency group, dev>]
 #
 # Uses plain pip, so your own pip settings (mirrors, proxies, caches) apply.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-python=$1 folder=$2 airflow=$3
+python=$1 folder=$2 airflow=$3 group=${4:-dev}
 constraints="$PWD/constraints/airflow-$airflow.txt"
 
 if [ ! -f "$constraints" ]; then
@@ -31,6 +31,6 @@ export PIP_CONSTRAINT="$constraints" PIP_DISABLE_PIP_VERSION_CHECK=1
 pip() { "$folder/bin/python" -m pip "$@"; }
 
 pip install -qq --upgrade pip # dependency groups need pip 25.1
-pip install -qq --group dev --editable '.[emulator,management]' \
+pip install -qq --group "$group" --editable '.[emulator,management]' \
     "apache-airflow==$airflow" apache-airflow-providers-standard
 pip check
