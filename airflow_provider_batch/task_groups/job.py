@@ -180,10 +180,14 @@ class AzureBatchJobTaskGroup(TaskGroup):
             )
             self._launch.as_setup()  # type: ignore[no-untyped-call]
             self._finish.as_teardown(setups=self._launch, on_failure_fail_dagrun=False)
-        self._draw()
+        self._draw(is_complete=False)
 
-    def _draw(self) -> None:
-        """Draw the edges of launch and finish that are not there yet."""
+    def _draw(self, *, is_complete: bool) -> None:
+        """
+        Draw the edges of launch and finish that are not there yet.
+
+        :param is_complete: whether no other edge can come; only then is a task without upstreams a first one.
+        """
         launch, finish = self._launch, self._finish
         if launch is None or finish is None:
             return
@@ -201,7 +205,7 @@ class AzureBatchJobTaskGroup(TaskGroup):
                 continue
             if launch.task_id in task.upstream_task_ids:
                 continue
-            if not task.upstream_task_ids and is_member(task):
+            if is_complete and not task.upstream_task_ids and is_member(task):
                 # Without upstreams every rule passes; a setup may be followed by this one only.
                 task.trigger_rule = type(task.trigger_rule)("all_success")
             if str(getattr(task.trigger_rule, "value", task.trigger_rule)) == "all_success":
@@ -253,7 +257,7 @@ class AzureBatchJobTaskGroup(TaskGroup):
         if launch is None:
             return None
         self._check_content()
-        self._draw()
+        self._draw(is_complete=True)
         members = batch_members(self)
         graph = static_graph(launch, members)
         unmapped = [task_id for task_id in graph.eager if not _is_mapped(members[task_id])]

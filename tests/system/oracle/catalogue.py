@@ -71,7 +71,10 @@ def _diamonds() -> Iterator[Shape]:
     retried = _members(a=FAILS_ONCE, b=(1, 1, 0), c=SUCCEEDS, d=SUCCEEDS)
     lost = _members(a=SUCCEEDS, b=(1, FAIL_FOR_GOOD, 0), c=FAILS, d=SUCCEEDS)
     yield Shape("diamond", succeeding, edges)
-    yield Shape("edges_after_the_block", succeeding, "g.a >> g.b", "g.a >> g.c; g.b g.c >> g.d")
+    # When the block ends, the last one is still without upstreams.
+    drawn_later = (*succeeding, Node("g.e", rule="one_failed"))
+    after = "g.a >> g.c; g.b g.c >> g.d >> g.e"
+    yield Shape("edges_after_the_block", drawn_later, "g.a >> g.b", after)
     yield _beside_one_another(
         "incomplete_diamonds",
         root_fails=Shape("", _members(a=FAILS, b=SUCCEEDS, c=SUCCEEDS, d=SUCCEEDS), edges),
