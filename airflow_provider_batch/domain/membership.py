@@ -78,7 +78,9 @@ def submit_member(plan: MemberPlan) -> Flow[Submission]:
 
 def _to_retire(plan: MemberPlan, refused: Refused | None) -> Sequence[TaskKey]:
     keys = list(refused.retire) if refused is not None else []
-    if plan.is_cleared and plan.planned is not None and plan.planned not in keys:
+    # Its mirror may have refused what an earlier launch had planned, and launch has planned anew since.
+    may_be_planned = plan.is_cleared or plan.refused is not None
+    if may_be_planned and plan.planned is not None and plan.planned not in keys:
         keys.append(plan.planned)
     # What this very work had submitted is taken up by its submission.
     own = ids.member_attempt_id(plan.task.work.task_id, plan.task.work.map_index, plan.task.work.max_tries, 1)

@@ -36,6 +36,8 @@ UPSTREAM = {"a": (), "b": ("a",), "c": ("b",), "late": ("b",), "r": (), "e": ("r
 ALL_DONE = "e"
 LATE = "late"
 NAMES = st.sampled_from(list(UPSTREAM))
+#: one of those that something can happen to
+CHOICE = st.integers(0, len(UPSTREAM) - 1)
 POINTS = st.integers(0, 12)
 WHEN = st.sampled_from(["before", "after"])
 SATISFY = {"default": {"dependencyAction": "satisfy"}}
@@ -119,11 +121,11 @@ class GroupLife(RuleBasedStateMachine):
     def time_passes(self) -> None:
         self.process.sleep(60)
 
-    @rule(name=NAMES, node=st.sampled_from(["node-1", "node-2"]))
-    def a_node_takes_a_task(self, name: str, node: str) -> None:
+    @rule(name=NAMES)
+    def a_node_takes_a_task(self, name: str) -> None:
         self.process.sleep(60)
         for key in self.tasks_of(name):
-            self.batch.run(key, node=node)
+            self.batch.run(key)
 
     @rule(name=NAMES, exit_code=st.sampled_from([0, 0, 0, 1]))
     def a_task_ends(self, name: str, exit_code: int) -> None:
@@ -142,10 +144,9 @@ class GroupLife(RuleBasedStateMachine):
 
     # --- launch ----------------------------------------------------------------------------------
 
+    @precondition(lambda self: self.launch_state == "none")
     @rule(dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
     def launch_runs(self, dies: tuple[int, str] | None) -> None:
-        if self.launch_state != "none":
-            return
         states = {instance.state for instance in self.instances.values()}
         is_cleared = self.launch_tries > 0
         opening = Opening(
@@ -175,20 +176,19 @@ class GroupLife(RuleBasedStateMachine):
             return not succeeded
         return any(self.is_left_out(body(parent), over) for parent in parents)
 
+    @precondition(lambda self: self.launch_state == "success")
     @rule()
     def everything_is_cleared(self) -> None:
-        if self.launch_state == "none":
-            return
         self.launch_state, self.launch_is_new = "none", False
         self.launch_tries += 1
         for name in UPSTREAM:
             self.clear(name)
 
+    @precondition(lambda self: self.launch_state == "success")
     @rule()
     def launch_alone_is_cleared(self) -> None:
-        if self.launch_state == "success":
-            self.launch_state, self.launch_is_new = "none", False
-            self.launch_tries += 1
+        self.launch_state, self.launch_is_new = "none", False
+        self.launch_tries += 1
 
     # --- members ---------------------------------------------------------------------------------
 
@@ -198,11 +198,16 @@ class GroupLife(RuleBasedStateMachine):
             return False
         return all(state in DONE if instance.name == ALL_DONE else state == "success" for state in states)
 
-    @rule(name=NAMES, dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
-    def a_member_starts(self, name: str, dies: tuple[int, str] | None) -> None:
-        instance = self.instances[name]
-        if not self.may_go(instance):
-            return
+    def one_of(self, choice: int, fits: Callable[[Instance], bool]) -> Instance | None:
+        fitting = [instance for instance in self.instances.values() if fits(instance)]
+        return fitting[choice % len(fitting)] if fitting else None
+
+    @precondition(lambda self: any(map(self.may_go, self.instances.values())))
+    @rule(choice=CHOICE, dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
+    def a_member_starts(self, choice: int, dies: tuple[int, str] | None) -> None:
+        instance = self.one_of(choice, self.may_go)
+        assert instance is not None
+        name = instance.name
         if name == LATE:
             self.on_a_worker(instance, None, dies)
             return
@@ -289,10 +294,11 @@ class GroupLife(RuleBasedStateMachine):
         instance.found, instance.state = found, "running"
         instance.kill = lambda: self.drive(terminate(found, "killed"))
 
-    @rule(name=NAMES)
-    def the_triggerer_restarts(self, name: str) -> None:
-        instance = self.instances[name]
-        if instance.state == "running" and instance.found is not None and name != LATE:
+    @rule(choice=CHOICE)
+    def the_triggerer_restarts(self, choice: int) -> None:
+        instance = self.one_of(choice, lambda one: one.state == "running" and one.name != LATE)
+        if instance is not None and instance.found is not None:
+            name = instance.name
             claim = Claim.read(instance.claim)
             if claim is not None and claim.try_number == instance.try_number:
                 assert self.said is not None
@@ -300,9 +306,12 @@ class GroupLife(RuleBasedStateMachine):
                 assert isinstance(again, Submission)
                 assert again.key == instance.found.key
 
-    @rule(name=NAMES, retries=st.booleans())
-    def a_watch_sees_the_end(self, name: str, retries: bool) -> None:
-        instance = self.instances[name]
+    @rule(retries=st.booleans())
+    def watches_see_ends(self, retries: bool) -> None:
+        for instance in self.instances.values():
+            self.watch(instance, retries)
+
+    def watch(self, instance: Instance, retries: bool) -> None:
         if instance.state != "running" or instance.found is None:
             return
         key = instance.found.key
@@ -339,18 +348,22 @@ class GroupLife(RuleBasedStateMachine):
             if instance.state == "none" and hopeless and instance.name != ALL_DONE:
                 instance.state = "upstream_failed"
 
-    @rule(name=NAMES)
-    def somebody_clears_a_member_and_what_follows(self, name: str) -> None:
-        if self.instances[name].state == "none":
-            return
+    @rule(choice=CHOICE)
+    def somebody_clears_a_member_and_what_follows(self, choice: int) -> None:
+        instance = self.one_of(choice, lambda one: one.state != "none")
+        if instance is not None:
+            self.clear_with_children(instance.name)
+
+    def clear_with_children(self, name: str) -> None:
         self.clear(name)
         for child in self.instances[name].children:
-            self.somebody_clears_a_member_and_what_follows(child)
+            self.clear_with_children(child)
 
-    @rule(name=NAMES)
-    def somebody_clears_a_failed_member_alone(self, name: str) -> None:
-        if self.instances[name].state in ("failed", "upstream_failed"):
-            self.clear(name)
+    @rule(choice=CHOICE)
+    def somebody_clears_a_failed_member_alone(self, choice: int) -> None:
+        instance = self.one_of(choice, lambda one: one.state in ("failed", "upstream_failed"))
+        if instance is not None:
+            self.clear(instance.name)
 
     def clear(self, name: str) -> None:
         instance = self.instances[name]
@@ -381,11 +394,11 @@ class GroupLife(RuleBasedStateMachine):
             instance.state, instance.found, instance.kill, instance.taken = to, None, None, None
             instance.succeeded_at = stamp(self.batch.now)
 
-    @rule(job=st.integers(0, 3))
-    def somebody_ends_a_job(self, job: int) -> None:
+    @precondition(lambda self: len(self.batch.active_jobs()) > 1)
+    @rule(choice=CHOICE)
+    def somebody_ends_a_job(self, choice: int) -> None:
         jobs = [job_id for job_id in self.batch.active_jobs() if job_id != "nightly"]
-        if jobs and job < len(jobs):
-            self.batch.end_job(jobs[job])
+        self.batch.end_job(jobs[choice % len(jobs)])
 
     @precondition(lambda self: all(i.state in DONE for i in self.instances.values()))
     @rule()

@@ -225,6 +225,15 @@ def test_a_refused_task_of_this_very_work_is_taken_up_and_not_ended() -> None:
     assert found.stale_end is not None
 
 
+def test_a_mirror_that_refused_an_old_plan_leaves_no_newer_one_beside_its_worker() -> (
+    None
+):
+    batch, said = launched()
+    stale = Refused("the job has ended", (TaskKey("before", SPLIT.batch_task_id),))
+    found = submitted(batch, member("split", said, refused=stale, try_number=2))
+    assert split_tasks(batch) == [found.key] == [attempt("split")]
+
+
 def test_a_cleared_member_runs_anew_beside_its_old_success() -> None:
     batch, said, changes = cleared()
     assert submitted(batch, member("split", said, **changes)).key == attempt("split", max_tries=1)

@@ -324,6 +324,17 @@ def test_a_planned_task_beside_an_attempt_of_a_worker_is_not_taken() -> None:
     assert member.batch.submissions[member.batch._key(member.key)] == 1
 
 
+def test_a_retry_knows_of_a_worker_that_died_in_a_try_between() -> None:
+    """A claim stays while a refused try goes on as a worker: it may have submitted before it died."""
+    member = cleared_while_running()
+    member.batch.fail("terminate_task", service_error("OperationInvalidForCurrentState"))
+    refused = member.find()
+    running = member.process.drive(submit_late(PLAN, late("split"), refused.retire))
+    member.next_try()
+    assert isinstance(member.find(), Refused)
+    assert [key for key in member.batch.live_tasks() if "split" in key.batch_task_id] == [running.key]
+
+
 # --- kills ----------------------------------------------------------------------------------------
 
 
