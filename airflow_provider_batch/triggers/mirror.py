@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -19,6 +20,7 @@ from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.mirror import Claim, MirrorPlan, find_task
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
 from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, terminate, watch
 from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictError, BatchNotFoundError
@@ -117,7 +119,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             self.log.error("%s", error)
             event = await self._event(Ending.of_error(error))
         except Exception as error:
-            self.log.exception("The mirror of Airflow task %s failed", self.task_id)
+            self.log.exception("The mirror of Airflow task %s failed", self._ti.task_id)
             event = await self._event(Ending.of_error(AzureBatchError(f"{type(error).__name__}: {error}")))
         self._ended = True
         yield event
@@ -135,7 +137,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
                 stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
             )
             perform = MirrorEffects(subscription, self.log, self._save)
-            found = await drive_async(find_task(self._plan(launched), claim), perform)
+            found = await self._find(launched, perform)
             if isinstance(found, Refused):
                 self.log.info("A worker goes on: %s.", found.reason)
                 return _for_worker(found)
@@ -150,6 +152,29 @@ class AzureBatchMirrorTrigger(BaseTrigger):
                 return _for_worker(Refused(str(error), (found.key,)))
         rules = ExitCodeRules(tuple(self.skip_on_exit_code), tuple(self.fail_on_exit_code))
         return await self._event(Ending.of_outcome(outcome, rules))
+
+    async def _find(self, launched: Launched, perform: MirrorEffects) -> Submission | Refused:
+        """Find the Batch task of this try; that the service gives no answer says nothing about it."""
+        pace, failing_since = Pace(self.poll_interval), None
+        time = asyncio.get_running_loop().time
+        while True:
+            claim = Claim.read(self._claim)
+            try:
+                return await drive_async(find_task(self._plan(launched), claim), perform)
+            except AzureBatchError as error:
+                failing_since = failing_since or time()
+                self._check_patience(error, time() - failing_since)
+                seconds = pace.wait_after(error, random.random())  # noqa: S311 - jitter, not a secret
+                self.log.warning("No answer yet, which says nothing about the Batch task: %s", error)
+                await asyncio.sleep(seconds)
+
+    def _check_patience(self, error: AzureBatchError, seconds: float) -> None:
+        deadline = self._deadline()
+        if deadline is not None and datetime.now(timezone.utc) >= deadline:
+            raise error
+        if is_transient(error) or (is_refusal(error) and seconds <= REFUSAL_PATIENCE):
+            return
+        raise error
 
     # --- what Airflow knows ----------------------------------------------------------------------
 
@@ -166,6 +191,8 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         said = await get_xcom(self._ti, CLAIM_KEY)
         if (claim := Claim.read(said)) is not None:
             self._claim = dict(said)
+            if claim.try_number != self._try_number:
+                await self._forget_result()
             return claim
         if self._try_number == 1:
             return None
@@ -175,9 +202,13 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         claim = Claim.read({**earlier, "try_number": self._try_number - 1})
         if claim is not None:
             await self._save(claim.as_json())
-            # Whoever reads the result of this try must not meet that one.
-            await set_xcom(self._ti, "return_value", None)
+            await self._forget_result()
         return claim
+
+    async def _forget_result(self) -> None:
+        """Whoever reads the result of this try must not meet that of an earlier one."""
+        if self.push_result and await get_xcom(self._ti, "return_value") is not None:
+            await set_xcom(self._ti, "return_value", None)
 
     def _plan(self, launched: Launched) -> MirrorPlan:
         return MirrorPlan(
