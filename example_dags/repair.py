@@ -6,8 +6,8 @@ Run only again what failed.
 * ``check`` has no retries. Trigger the DAG with ``accident`` and the run fails: ``check`` is failed,
   ``publish`` is ``upstream_failed``. When the cause is mended (here it is after one run), choose the failed
   task in the grid and *Clear task*, with *Downstream* and *Only failed*: ``check`` runs again, then
-  ``publish``, and nothing else does. The job of the run has ended by then, so they run in its next
-  *generation*: another Batch job of the same name with ``-g2`` at its end.
+  ``publish``, and nothing else does. The job of the run has ended by then, so they run in a new Batch job,
+  whose metadata name the same DAG, run and group.
 
 With the API it is ``POST /api/v2/dags/repair/clearTaskInstances`` with the body ``{"dry_run": false,
 "dag_run_id": "...", "only_failed": true, "include_downstream": true, "task_ids": ["conversion.check"]}``.

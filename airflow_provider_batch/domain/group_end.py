@@ -17,7 +17,7 @@ from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
-__all__ = ["Figures", "add_up", "end_orphan", "finish_group", "orphans"]
+__all__ = ["Figures", "add_up", "end_job", "finish_group", "orphans"]
 
 #: seconds to wait for a job that was terminated to end, before its tasks are added up
 ENDING_PATIENCE = 120.0
@@ -175,17 +175,18 @@ def orphans(group: GroupIdentity) -> Flow[dict[str, str]]:
     return found
 
 
-def end_orphan(batch_job_id: str) -> Flow[None]:
+def end_job(batch_job_id: str) -> Flow[None]:
     """
-    Flow: terminate a job that is left of a run that has ended.
+    Flow: terminate a job whose DAG run has ended; safe to repeat.
 
     :param batch_job_id: the job.
     """
     try:
         yield requests.terminate_job(batch_job_id, "AirflowRunEnded")
-    except (BatchConflictError, BatchNotFoundError):
-        return
-    yield Log(f"Batch job {batch_job_id} was left of a run that has ended; it was terminated.", "WARNING")
+    except (BatchConflictError, BatchNotFoundError) as error:
+        yield Log(f"Batch job {batch_job_id} needs no termination ({error.code}).")
+    else:
+        yield Log(f"Batch job {batch_job_id} was terminated: its DAG run has ended.", "WARNING")
 
 
 def _await_job_end(batch_job_id: str) -> Flow[None]:

@@ -216,7 +216,7 @@ class _Watch:
         self.state = state
         self.pace.changed()
         self.last_text = None
-        self.hopeless_looks = 0
+        self.hopeless_looks = self.idle_looks = 0
         node = (task.get("nodeInfo") or {}).get("nodeId")
         where = f" on node {node}" if node and state == TASK_RUNNING else ""
         yield Log(f"Batch task {self.key} is {state}{where}.")
@@ -246,7 +246,9 @@ class _Watch:
         if text is not None or not self.submission.batch_pool_id:
             return text
         # The second look at a pool that looked hopeless must not see what the first one saw.
-        max_age = SECOND_LOOK / 2 if self.hopeless_looks else LOOK_EVERY
+        # Nor at one that had idle nodes.
+        second = SECOND_LOOK / 2 if self.hopeless_looks else LOOK_EVERY / 2
+        max_age = second if self.hopeless_looks or self.idle_looks else LOOK_EVERY
         view = yield from shared(waiting.look_at_pool(self.submission.batch_pool_id), max_age)
         self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
         if self.hopeless_looks > 1:
@@ -254,7 +256,23 @@ class _Watch:
         if view.hopeless:
             seen: datetime = yield Now()
             self.next_look = seen + timedelta(seconds=SECOND_LOOK)
+        self._check_not_held_back(view)
         return view.text
+
+    def _check_not_held_back(self, view: waiting.PoolView) -> None:
+        """
+        Give up on a task that nothing holds back, so far as one can see, and that is not run.
+
+        Its parents are satisfied and nodes are idle, twice in a row. It is documented nowhere that the
+        service lets a task go whose parent failed first and was then run again.
+        """
+        is_queued = self.state == "active" and not self.options.may_be_blocked
+        can_run = bool(view.idle) and not self.has_parallel_limit
+        self.idle_looks = self.idle_looks + 1 if is_queued and can_run else 0
+        if self.idle_looks > 1:
+            raise TaskHeldBackError(
+                f"Batch task {self.key} waits although its parents are satisfied and {view.text}"
+            )
 
     def _job_trouble(self) -> Flow[str | None]:
         try:

@@ -12,7 +12,7 @@ from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.group_end import end_orphan, finish_group, orphans
+from airflow_provider_batch.domain.group_end import end_job, finish_group, orphans
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.exceptions import AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
@@ -124,7 +124,7 @@ class AzureBatchFinishOperator(BaseOperator):
         try:
             for batch_job_id, run_id in drive(orphans(group), perform).items():
                 if run_has_ended(context, run_id):
-                    drive(end_orphan(batch_job_id), perform)
+                    drive(end_job(batch_job_id), perform)
         except AzureBatchError as error:
             self.log.warning("Jobs of other runs were not looked for: %s", error)
 

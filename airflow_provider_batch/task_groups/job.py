@@ -32,8 +32,9 @@ from airflow_provider_batch.operators.group_settings import (
 from airflow_provider_batch.operators.launch import AzureBatchLaunchOperator
 from airflow_provider_batch.operators.member_values import is_wholly_literal
 from airflow_provider_batch.task_groups.light import lighten
+from airflow_provider_batch.task_groups.limits import limits_without_effect
 from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror, must_start_on_a_worker
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, MIRRORS_SUPPORTED
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -262,7 +263,7 @@ class AzureBatchJobTaskGroup(TaskGroup):
         graph = static_graph(launch, members)
         unmapped = [task_id for task_id in graph.eager if not _is_mapped(members[task_id])]
         too_many = len(unmapped) > self.max_mirrors
-        if too_many:
+        if too_many and MIRRORS_SUPPORTED:
             _log.warning(
                 "Task group %s of DAG %s has %d unmapped members that could start in the triggerer, more "
                 "than max_mirrors=%d: all of them start on workers, which is cheaper for so many. Map them, "
@@ -279,7 +280,27 @@ class AzureBatchJobTaskGroup(TaskGroup):
             task.start_trigger_args = _start_args(task, launch) if starts else None
             if starts:
                 lighten(task)
+        self._warn_of_limits(members)
         return graph
+
+    def _warn_of_limits(self, members: Mapping[str, Any]) -> None:
+        limited = {
+            task_id: found
+            for task_id, task in members.items()
+            if task.start_from_trigger and (found := limits_without_effect(task))
+        }
+        if limited:
+            task_id, found = next(iter(limited.items()))
+            _log.warning(
+                "Task group %s of DAG %s: %d members start in the triggerer, where Airflow's pools and "
+                "max_active_tis do not hold them back (for example %s: %s). Use max_parallel_tasks of "
+                "batch_job and the task slots of the Batch pool. See docs/groups.md.",
+                self.group_id,
+                self.dag.dag_id,
+                len(limited),
+                task_id,
+                ", ".join(found),
+            )
 
     def _check_content(self) -> None:
         for task in self.iter_tasks():

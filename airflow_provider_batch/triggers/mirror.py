@@ -15,7 +15,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.flow import Flow, Log, drive_async, get_or_none
+from airflow_provider_batch.domain.flow import drive_async, get_or_none
+from airflow_provider_batch.domain.group_end import end_job
 from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.mirror import Claim, MirrorPlan, find_task
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
@@ -23,7 +24,7 @@ from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, terminate, watch
-from airflow_provider_batch.exceptions import AzureBatchError, BatchConflictError, BatchNotFoundError
+from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.links.portal import AzureBatchTaskLink, portal_urls
 from airflow_provider_batch.triggers.end_events import end_event
 from airflow_provider_batch.triggers.job_poller import subscribe_patiently
@@ -299,7 +300,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             )
             perform = MirrorEffects(subscription, self.log, self._save)
             if await run_is_over(self._ti):
-                await drive_async(_end_job(batch_job_id), perform)
+                await drive_async(end_job(batch_job_id), perform)
             elif submission is None or not await drive_async(terminate(submission, _KILLED), perform):
                 await self._kill_what_is_still_ours(launched, perform)
 
@@ -332,12 +333,3 @@ _KILLED = "the Airflow task was killed or cleared"
 def _for_worker(refused: Refused) -> TriggerEvent:
     retire = [[key.batch_job_id, key.batch_task_id] for key in refused.retire]
     return TriggerEvent({"refused": refused.reason, "retire": retire})  # type: ignore[no-untyped-call]
-
-
-def _end_job(batch_job_id: str) -> Flow[None]:
-    try:
-        yield requests.terminate_job(batch_job_id, "AirflowRunEnded")
-    except (BatchConflictError, BatchNotFoundError) as error:
-        yield Log(f"Batch job {batch_job_id} needs no termination ({error.code}).")
-    else:
-        yield Log(f"Batch job {batch_job_id} was terminated: the DAG run is over.")

@@ -13,6 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
+from airflow_provider_batch.domain.group_end import end_job
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.requests import TaskKey
@@ -24,7 +25,12 @@ from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.end_events import end_event
 from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, subscribe_patiently
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
-from airflow_provider_batch.triggers.task_instance import get_xcom, is_still_deferred_to, set_xcom
+from airflow_provider_batch.triggers.task_instance import (
+    get_xcom,
+    is_still_deferred_to,
+    run_is_over,
+    set_xcom,
+)
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
 
 __all__ = ["AzureBatchTaskTrigger"]
@@ -137,7 +143,12 @@ class AzureBatchTaskTrigger(BaseTrigger):
     async def _kill(self) -> None:
         if self._ended:
             return
-        await self._drive(terminate(self._submission(), "the Airflow task was killed or cleared"))
+        submission = self._submission()
+        if submission.shared_job and self.task_instance is not None and await run_is_over(self.task_instance):
+            # The group's finish has been marked too: nobody else would end its job.
+            await self._drive(end_job(submission.key.batch_job_id))
+        else:
+            await self._drive(terminate(submission, "the Airflow task was killed or cleared"))
 
     async def _drive(self, flow: Flow[Any]) -> Any:
         if self._submission().shared_job:

@@ -11,7 +11,7 @@ from airflow_provider_batch.domain.group_end import (
     ENDING_PATIENCE,
     Figures,
     add_up,
-    end_orphan,
+    end_job,
     finish_group,
     orphans,
 )
@@ -296,7 +296,7 @@ def test_without_a_deployment_id_nothing_is_an_orphan_and_nothing_is_asked() -> 
 
 def test_an_orphan_is_ended_and_one_that_ended_meanwhile_is_no_error() -> None:
     batch, said = launched()
-    Process(batch).drive(end_orphan(said.batch_job_id))
-    Process(batch).drive(end_orphan(said.batch_job_id))
-    Process(batch).drive(end_orphan("gone"))
+    Process(batch).drive(end_job(said.batch_job_id))
+    Process(batch).drive(end_job(said.batch_job_id))
+    Process(batch).drive(end_job("gone"))
     assert batch.active_jobs() == ["nightly"]

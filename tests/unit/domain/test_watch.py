@@ -14,7 +14,7 @@ from airflow_provider_batch.domain import polling
 from airflow_provider_batch.domain import watch as watches
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.submission import Submission, TaskPlan, submit
-from airflow_provider_batch.domain.watch import WatchOptions, await_end, terminate, watch
+from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, await_end, terminate, watch
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchAuthenticationError,
@@ -321,6 +321,32 @@ def test_a_pool_that_looks_hopeless_twice_ends_task_and_watch() -> None:
         scene.watch()
     assert scene.state == "completed"
     assert scene.batch.active_jobs() == ["nightly"]
+
+
+def test_a_task_that_nothing_holds_back_and_is_not_run_is_given_up_by_its_mirror() -> None:
+    scene = Scene()
+    scene.batch.nodes["p1"] = [{"id": "n1", "state": "idle"}]
+    with pytest.raises(TaskHeldBackError, match="1 of them idle"):
+        scene.watch(may_be_blocked=False)
+    assert scene.state == "completed"
+
+
+@pytest.mark.parametrize(
+    ("job", "node", "options"),
+    [
+        pytest.param({"maxParallelTasks": 1}, "idle", {"may_be_blocked": False}, id="limit of the job"),
+        pytest.param({}, "running", {"may_be_blocked": False}, id="no idle node"),
+        pytest.param({}, "idle", {}, id="its parents may hold it"),
+    ],
+)
+def test_a_task_that_may_have_to_wait_is_waited_for(
+    job: dict[str, Any], node: str, options: dict[str, Any]
+) -> None:
+    scene = Scene()
+    scene.batch.jobs[scene.key.batch_job_id].update(job)
+    scene.batch.nodes["p1"] = [{"id": "n1", "state": node}]
+    scene.ends_at(400, 0)
+    assert scene.watch(**options).succeeded
 
 
 def test_a_pool_that_looks_hopeless_once_is_waited_for() -> None:
