@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.acceptance import Refused, accept
-from airflow_provider_batch.domain.flow import Flow, Log, get_or_none
+from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
 from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, generations_of, submit_late
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.states import TASK_COMPLETED, lower
 from airflow_provider_batch.domain.submission import (
     Submission,
     TaskPlan,
@@ -73,18 +74,40 @@ def submit_member(plan: MemberPlan) -> Flow[Submission]:
         refused = taken
     if refused is not None:
         yield Log(f"A Batch task of its own is submitted: {refused.reason}.")
-    return (yield from submit_late(plan.job, plan.task, _to_retire(plan, refused)))
+    to_retire = yield from _to_retire(plan, refused)
+    return (yield from submit_late(plan.job, plan.task, to_retire))
 
 
-def _to_retire(plan: MemberPlan, refused: Refused | None) -> Sequence[TaskKey]:
+def _to_retire(plan: MemberPlan, refused: Refused | None) -> Flow[Sequence[TaskKey]]:
     keys = list(refused.retire) if refused is not None else []
     # Its mirror may have refused what an earlier launch had planned, and launch has planned anew since.
     may_be_planned = plan.is_cleared or plan.refused is not None
-    if may_be_planned and plan.planned is not None and plan.planned not in keys:
+    if may_be_planned and plan.planned is not None:
         keys.append(plan.planned)
+    if plan.is_cleared:
+        # What ran before the clear is killed, but nobody says when.
+        keys += yield from _still_open(plan)
+    keys = list(dict.fromkeys(keys))
     # What this very work had submitted is taken up by its submission.
     own = ids.member_attempt_id(plan.task.work.task_id, plan.task.work.map_index, plan.task.work.max_tries, 1)
     return [key for key in keys if not key.batch_task_id.startswith(own[:-1])]
+
+
+def _still_open(plan: MemberPlan) -> Flow[list[TaskKey]]:
+    """Find all tasks of this member that have not ended, in all open jobs of the group."""
+    work = plan.task.work
+    first = ids.member_task_id(work.task_id, work.map_index)
+    filter_ = f"startswith(id,{requests.odata_string(first)})"
+    found = []
+    for generation in (yield from generations_of(plan.job.group)):
+        if generation.is_open:
+            tasks = yield from pages(requests.list_tasks(generation.batch_job_id, ("id", "state"), filter_))
+            found += [
+                TaskKey(generation.batch_job_id, str(task["id"]))
+                for task in tasks
+                if lower(task.get("state")) != TASK_COMPLETED
+            ]
+    return found
 
 
 def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Refused]:

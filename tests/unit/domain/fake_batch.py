@@ -22,6 +22,7 @@ from airflow_provider_batch.domain.flow import (
     Log,
     Now,
     Random,
+    Recall,
     Save,
     Sleep,
     Snapshot,
@@ -340,7 +341,15 @@ class FakeBatch:
 
     def _list_tasks(self, request: Request, job_id: str) -> Answer:
         self._job(request, job_id)
-        found = [_selected(request, task).json for key, task in self.tasks.items() if key[0] == job_id]
+        prefix = re.fullmatch(
+            r"startswith\(id,'([^']*)'\)", request.query.get("$filter", "startswith(id,'')")
+        )
+        assert prefix, request.query
+        found = [
+            _selected(request, task).json
+            for (of_job, task_id), task in self.tasks.items()
+            if of_job == job_id and task_id.startswith(prefix[1])
+        ]
         return Answer(json={"value": found})
 
     def _create_task_collection(self, request: Request, job_id: str) -> Answer:
@@ -499,6 +508,8 @@ class Process:
             case Save(state):
                 json.dumps(state)
                 self.saved.append((self.batch.now, state))
+            case Recall():
+                return self.saved[-1][1] if self.saved else None
         return None
 
     def sleep(self, seconds: float) -> None:

@@ -225,9 +225,7 @@ def test_a_refused_task_of_this_very_work_is_taken_up_and_not_ended() -> None:
     assert found.stale_end is not None
 
 
-def test_a_mirror_that_refused_an_old_plan_leaves_no_newer_one_beside_its_worker() -> (
-    None
-):
+def test_a_mirror_that_refused_an_old_plan_leaves_no_newer_one_beside_its_worker() -> None:
     batch, said = launched()
     stale = Refused("the job has ended", (TaskKey("before", SPLIT.batch_task_id),))
     found = submitted(batch, member("split", said, refused=stale, try_number=2))
@@ -243,6 +241,26 @@ def test_a_cleared_member_ends_its_planned_task_that_still_runs() -> None:
     batch, said, _ = planned_and_running()
     found = submitted(batch, member("split", said, max_tries=1, is_cleared=True, try_number=2))
     assert split_tasks(batch) == [found.key]
+
+
+@pytest.mark.parametrize("has_launch", [False, True])
+def test_a_cleared_member_ends_what_ran_before_the_clear_in_whatever_job_before_it_starts(
+    has_launch: bool,
+) -> None:
+    """The kill that comes with a clear may be late, or never come."""
+    batch, said = launched() if has_launch else (account(), None)
+    old = submitted(batch, member("late", said))
+    batch.run(old.key)
+    found = submitted(batch, member("late", said, max_tries=1, is_cleared=True, try_number=2))
+    assert found.key == attempt("late", max_tries=1, generation=1 if has_launch else 2)
+    assert batch.task(old.key)["state"] == "completed"
+
+
+def test_a_cleared_member_ends_no_member_whose_name_begins_like_its_own() -> None:
+    batch, said = launched()
+    other = submitted(batch, member("split-2", said))
+    submitted(batch, member("split", said, max_tries=1, is_cleared=True, try_number=2))
+    assert other.key in batch.live_tasks()
 
 
 def test_a_member_cleared_after_the_end_runs_in_a_job_that_ends_with_it() -> None:
