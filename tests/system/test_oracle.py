@@ -17,7 +17,7 @@ from tests.system.oracle.catalogue import shapes
 from tests.system.oracle.observation import Outcome, observe, out_of_order, run_all
 from tests.system.oracle.shapes import Shape
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 
 SHAPES = {shape.name: shape for shape in shapes({rule.value for rule in TriggerRule})}
 

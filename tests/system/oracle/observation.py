@@ -11,7 +11,7 @@ from tests.system.conftest import Stack
 from tests.system.oracle.shapes import Node, Shape, pairs, trace_name
 
 #: a scheduler that starts a few hundred tasks on two busy cores
-RUN_LIMIT_SECONDS = 600.0
+RUN_LIMIT_SECONDS = 1000.0
 #: rules that let a task start while its parents still run
 EAGER_TO_START = frozenset({"one_success", "one_failed", "one_done", "always"})
 
