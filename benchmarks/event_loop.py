@@ -11,7 +11,8 @@ from typing import Any
 from airflow.sdk import BaseOperator
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TaskSuccessEvent, TriggerEvent
 
-_PAUSE = 0.1
+#: seconds between two looks of the probe
+PAUSE = 0.1
 
 
 class ProbeTrigger(BaseTrigger):
@@ -36,8 +37,8 @@ class ProbeTrigger(BaseTrigger):
         with samples.open("a", buffering=1) as file:  # noqa: ASYNC230 - a local file, a line at a time
             while not stop.exists():
                 asked = time.monotonic()
-                await asyncio.sleep(_PAUSE)
-                print(time.time(), time.monotonic() - asked - _PAUSE, file=file)
+                await asyncio.sleep(PAUSE)
+                print(time.time(), time.monotonic() - asked - PAUSE, file=file)
         yield TaskSuccessEvent()
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import shapes
+from benchmarks.event_loop import PAUSE
 from benchmarks.site import Run, Site, open_site
 from demo.processes import exit_on_sigterm
 
@@ -77,16 +78,24 @@ def case(name: str, dag_id: str) -> Case:
 
 def lag_between(samples: Path, begin: float, end: float) -> Lag:
     """
-    Return how late the probe was in a time; a sleep that never ended counts.
+    Return how late the probe was in a time.
+
+    While it is held up it takes no sample, so those that it would have taken are added: each a pause later,
+    and so much less late.
 
     :param samples: its notes.
     :param begin: seconds since the epoch.
     :param end: seconds since the epoch.
     """
     notes = [tuple(map(float, line.split())) for line in samples.read_text().splitlines()]
-    lags = sorted(late for at, late in notes if begin <= at <= end)
+    lags = sorted(
+        late - missed * PAUSE
+        for at, late in notes
+        if begin <= at <= end
+        for missed in range(1 + int(late / PAUSE))
+    )
     if not lags:
-        return Lag(float("inf"), float("inf"), float("inf"))
+        return Lag(end - begin, end - begin, end - begin)
     return Lag(lags[len(lags) // 2], lags[int(len(lags) * 0.99)], lags[-1])
 
 
