@@ -1,0 +1,178 @@
+"""launch plans the members that may be planned into one job, and leaves nothing behind when it fails."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from airflow_provider_batch.domain import ids
+from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
+from airflow_provider_batch.operators.group_graph import definition_of
+from airflow_provider_batch.operators.task import AzureBatchTaskOperator
+from tests.unit.domain.fake_batch import service_error
+from tests.unit.operators.fake_group import GroupWorker, film, member
+
+UNAVAILABLE = BatchUnavailableError("the connection broke off")
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> GroupWorker:
+    return GroupWorker(monkeypatch)
+
+
+def chain() -> Any:
+    with film() as group:
+        member("a", "run {{ ds }}") >> member("b") >> member("c", depends_on_past=True)
+    return group
+
+
+def test_eager_members_are_planned_with_their_edges_and_late_ones_are_not(worker: GroupWorker) -> None:
+    said = worker.launch(chain())
+    assert len(worker.batch.tasks) == 2
+    a, b = worker.task("film-a"), worker.task("film-b")
+    assert a["commandLine"] == "run 2026-05-04"
+    assert "dependsOn" not in a
+    assert b["dependsOn"] == {"taskIds": [a["id"]]}
+    assert said["batch_job_id"] == worker.job["id"]
+    assert (said["generation"], said["batch_pool_id"], said["blocks"]) == (1, "p1", {})
+    assert worker.hooks_open == 0
+
+
+def test_a_planned_task_says_whose_it_is_and_how_it_was_written(worker: GroupWorker) -> None:
+    group = chain()
+    worker.launch(group)
+    environment = worker.task("film-a")["environmentSettings"]
+    assert ids.named_value(environment, "AIRFLOW_CTX_TASK_ID") == "film.a"
+    assert ids.named_value(environment, ids.DEFINITION) == definition_of(group.dag.get_task("film.a"))
+    assert ids.named_value(environment, ids.OWNER) == ids.named_value(worker.job["metadata"], ids.OWNER)
+
+
+def test_mapped_members_are_planned_one_by_one(worker: GroupWorker) -> None:
+    with film() as group:
+        split = member("split")
+        frames = AzureBatchTaskOperator.partial(task_id="frame").expand(command_line=["one", "two"])
+        split >> frames >> member("merge")
+    worker.launch(group)
+    frames_ = [t for (_, task_id), t in worker.batch.tasks.items() if task_id.startswith("film-frame")]
+    assert [t["commandLine"] for t in frames_] == ["one", "two"]
+    assert worker.task("film-merge")["dependsOn"] == {"taskIds": [t["id"] for t in frames_]}
+
+
+def test_a_failure_that_lets_a_child_go_is_said_to_batch(worker: GroupWorker) -> None:
+    with film() as group:
+        member("a") >> member("b", trigger_rule="all_done")
+    worker.launch(group)
+    actions = worker.task("film-a")["exitConditions"]
+    assert actions["default"] == {"dependencyAction": "satisfy"}
+    assert "exitConditions" not in worker.task("film-b")
+
+
+def test_a_second_try_completes_what_the_first_had_begun(worker: GroupWorker) -> None:
+    group = chain()
+    worker.batch.fail("update_job", UNAVAILABLE, times=20)
+    with pytest.raises(BatchUnavailableError):
+        worker.launch(group, max_tries=1)
+    assert worker.job["state"] == "active"
+    worker.batch._failures.clear()
+    worker.launch(group, try_number=2, max_tries=1)
+    assert set(worker.batch.submissions.values()) == {1}
+    assert len(worker.batch.active_jobs()) == 2
+
+
+@pytest.mark.parametrize("error", [UNAVAILABLE, service_error("InvalidPropertyValue")])
+def test_a_last_try_that_fails_ends_its_job(worker: GroupWorker, error: Exception) -> None:
+    worker.batch.fail("create_task_collection", error, times=20)
+    with pytest.raises((BatchUnavailableError, BatchServiceError)):
+        worker.launch(chain(), max_tries=0)
+    assert worker.batch.active_jobs() == ["nightly"]
+    assert worker.hooks_open == 0
+
+
+def test_a_try_that_fails_for_good_ends_its_job_though_tries_are_left(worker: GroupWorker) -> None:
+    worker.batch.fail("create_task_collection", service_error("InvalidPropertyValue"))
+    with pytest.raises(BatchServiceError):
+        worker.launch(chain(), max_tries=3)
+    assert worker.batch.active_jobs() == ["nightly"]
+
+
+def test_a_launch_that_is_killed_ends_what_it_opened(worker: GroupWorker) -> None:
+    operator = chain().dag.get_task("film.launch").prepare_for_execution()
+    context = worker.context(operator)
+    operator.on_kill()
+    worker.batch.before("create_task_collection", lambda batch: operator.on_kill())
+    with pytest.raises(BatchServiceError):
+        operator.execute(context)
+    assert worker.batch.active_jobs() == ["nightly"]
+
+
+def test_a_launch_that_plans_nothing_ends_nothing_when_it_is_killed(worker: GroupWorker) -> None:
+    group = chain()
+    worker.launch(group)
+    worker.states = {"film.a": "running", "film.b": None, "film.c": None}
+    operator = group.dag.get_task("film.launch").prepare_for_execution()
+    operator.execute(worker.context(operator, try_number=2, max_tries=operator.retries + 1))
+    operator.on_kill()
+    assert worker.job["state"] == "active"
+    assert len(worker.batch.tasks) == 2
+
+
+@pytest.mark.parametrize(
+    ("states", "active"),
+    [
+        ({"film.a": None, "film.b": None, "film.c": None}, 2),
+        ({"film.a": "success", "film.b": "success", "film.c": "success"}, 0),
+        ({"film.a": "success", "film.b": "scheduled", "film.c": None}, 1),
+    ],
+)
+def test_a_launch_cleared_after_the_end_opens_a_job_for_what_is_to_run_again(
+    worker: GroupWorker, states: dict[str, str | None], active: int
+) -> None:
+    group = chain()
+    worker.launch(group)
+    worker.batch.end_job(worker.job["id"])
+    worker.states = states
+    worker.launch(group, try_number=2, max_tries=1 + group.dag.get_task("film.launch").retries)
+    pending = [name for name in ("film.a", "film.b") if states[name] != "success"]
+    assert len(worker.batch.live_tasks()) == len(pending)
+    assert (len(worker.batch.active_jobs()) == 2) is bool(pending)
+    assert active == len(pending)
+
+
+def test_what_has_succeeded_is_no_parent_of_what_runs_again(worker: GroupWorker) -> None:
+    group = chain()
+    worker.launch(group)
+    worker.batch.end_job(worker.job["id"])
+    worker.states = {"film.a": "success", "film.b": None, "film.c": None}
+    worker.launch(group, try_number=2, max_tries=1 + group.dag.get_task("film.launch").retries)
+    (key,) = worker.batch.live_tasks()
+    assert "dependsOn" not in worker.batch.task(key)
+
+
+@pytest.mark.parametrize(
+    ("dag_arguments", "arguments", "wanted"),
+    [
+        ({}, {}, "P30D"),
+        ({}, {"wall_clock": timedelta(hours=3)}, "PT3H"),
+        ({"dagrun_timeout": timedelta(days=300_000)}, {}, "P30D"),
+        ({}, {"batch_job": {"constraints": {"maxWallClockTime": "PT7H"}}}, "PT7H"),
+    ],
+)
+def test_a_job_lives_as_long_as_it_may(
+    worker: GroupWorker, dag_arguments: Any, arguments: Any, wanted: str
+) -> None:
+    with film(dag_arguments, **arguments) as group:
+        member("a")
+    worker.launch(group)
+    assert worker.job["constraints"]["maxWallClockTime"] == wanted
+
+
+def test_a_member_that_is_wrong_when_it_is_rendered_is_named(worker: GroupWorker) -> None:
+    with film() as group:
+        member("a", environment={"A": "{{ 'x' * 40000 }}"})
+        member("b", "{{ '' }}")
+    with pytest.raises(SpecError, match=r"film\.b\.batch_task\.commandLine"):
+        worker.launch(group)
+    assert worker.batch.active_jobs() == ["nightly"]
+    assert not worker.batch.tasks
