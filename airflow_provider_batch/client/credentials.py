@@ -6,11 +6,10 @@ Making one asks nobody for a token; that happens with the first request.
 
 from __future__ import annotations
 
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
-import azure.identity
-import azure.identity.aio
 from azure.core.credentials import AzureNamedKeyCredential
 
 from airflow_provider_batch.client.account import (
@@ -43,7 +42,7 @@ def sync_credential(settings: AccountSettings) -> Any:
     :param settings: account and identity.
     :raises ConnectionFieldError: a certificate cannot be read, or an identity lacks a part.
     """
-    return _credential(settings, azure.identity)
+    return _credential(settings, "azure.identity")
 
 
 def async_credential(settings: AccountSettings) -> Any:
@@ -53,15 +52,16 @@ def async_credential(settings: AccountSettings) -> Any:
     :param settings: account and identity.
     :raises ConnectionFieldError: a certificate cannot be read, or an identity lacks a part.
     """
-    return _credential(settings, azure.identity.aio)
+    return _credential(settings, "azure.identity.aio")
 
 
-def _credential(settings: AccountSettings, identity: ModuleType) -> Any:
+def _credential(settings: AccountSettings, identity: str) -> Any:
     credential = settings.credential
     if isinstance(credential, SharedKey):
         return AzureNamedKeyCredential(credential.account_name, credential.account_key)
     try:
-        return _token_credential(credential, settings.authority, identity)
+        # 0.4 s of CPU to import, in every process that sends a request; a key does without it.
+        return _token_credential(credential, settings.authority, import_module(identity))
     except (ValueError, OSError) as error:
         # The text of the SDK may quote what it could not read, which may be the certificate: leave it out.
         remedy = _REMEDIES.get(credential.kind, "check the fields of the connection")

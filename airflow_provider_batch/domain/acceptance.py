@@ -35,7 +35,7 @@ from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, low
 from airflow_provider_batch.domain.watch import JOB_SELECT
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
-__all__ = ["PLANNED_SELECT", "Refused", "accept", "judge"]
+__all__ = ["PLANNED_SELECT", "Refused", "accept", "ask_parents", "find_planned", "judge"]
 
 #: what is read of a planned task before it is accepted
 PLANNED_SELECT = (*TASK_SELECT, "dependsOn", "environmentSettings", "constraints")
@@ -76,6 +76,19 @@ def accept(
     :return: the planned task as it is, or why it is not taken.
     """
     key = launched.planned_key(member_id, map_index)
+    planned = yield from find_planned(key)
+    if isinstance(planned, Refused):
+        return planned
+    return (yield from ask_parents(key, planned, launched, failure_satisfies=failure_satisfies))
+
+
+def find_planned(key: TaskKey) -> Flow[Answer | Refused]:
+    """
+    Flow: read a planned task of a job that is open.
+
+    :param key: where launch put it, if it planned one.
+    :return: the task, or why it is not to be taken.
+    """
     planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
     if planned is None:
         return Refused("launch did not plan it")
@@ -83,25 +96,40 @@ def accept(
     job = yield Shared(requests.get_job(key.batch_job_id, JOB_SELECT), _JOB_AGE)
     if lower(job.json.get("state")) in JOB_CLOSED:
         return Refused(f"Batch job {key.batch_job_id} has ended", (key,))
+    return planned
+
+
+def ask_parents(
+    key: TaskKey, planned: Answer, launched: Launched, *, failure_satisfies: bool
+) -> Flow[Answer | Refused]:
+    """
+    Flow: let the parents of a planned task decide; some may be about to end.
+
+    :param key: job and task.
+    :param planned: the task.
+    :param launched: what launch said.
+    :param failure_satisfies: a parent that failed lets the planned task go.
+    :return: the task as it is then, or why it is not to be taken.
+    """
     parents = list(_parents(planned.json.get("dependsOn")))
     if not parents:
         return planned
     first: Any = yield Now()
-    while True:
+    now: Answer | None = planned
+    while now is not None:
         tasks: TasksById = yield Snapshot(key.batch_job_id)
-        verdict = judge(planned.json, parents, tasks, launched, failure_satisfies=failure_satisfies)
+        verdict = judge(now.json, parents, tasks, launched, failure_satisfies=failure_satisfies)
         if verdict.reason:
             return Refused(verdict.reason, (key,))
         if not verdict.unfinished:
-            return planned
+            return now
         if ((yield Now()) - first).total_seconds() >= PARENT_PATIENCE:
             yield from _end_strays(key.batch_job_id, verdict.unfinished)
             return Refused(f"its parent {verdict.unfinished[0]} has not ended in Batch", (key,))
         yield Sleep(PARENT_POLL)
         # It may have started meanwhile.
-        planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
-        if planned is None:
-            return Refused("its planned task was deleted")
+        now = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
+    return Refused("its planned task was deleted")
 
 
 @dataclass(frozen=True)

@@ -66,6 +66,11 @@ class Save:
 
 
 @dataclass(frozen=True)
+class Recall:
+    """Read what the last :class:`Save` of this task instance kept, of any try; None when there is none."""
+
+
+@dataclass(frozen=True)
 class Random:
     """Ask for a number in [0, 1); for jitter, so that a test decides it."""
 
@@ -123,7 +128,7 @@ class Shared:
     max_age: float
 
 
-Effect: TypeAlias = Request | Sleep | Now | Log | Save | Random | Look | Wait | Snapshot | Shared
+Effect: TypeAlias = Request | Sleep | Now | Log | Save | Recall | Random | Look | Wait | Snapshot | Shared
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 __all__ = [
@@ -133,6 +138,7 @@ __all__ = [
     "Look",
     "Now",
     "Random",
+    "Recall",
     "Save",
     "Shared",
     "Sleep",

@@ -23,11 +23,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.domain import ids, requests
-from airflow_provider_batch.domain.acceptance import PLANNED_SELECT, Refused, accept
-from airflow_provider_batch.domain.flow import Flow, Log, Save, Snapshot, TasksById, get_or_none
+from airflow_provider_batch.domain.acceptance import PLANNED_SELECT, Refused, ask_parents, find_planned
+from airflow_provider_batch.domain.flow import (
+    Flow,
+    Log,
+    Now,
+    Recall,
+    Save,
+    Snapshot,
+    TasksById,
+    get_or_none,
+    utc,
+)
 from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -40,8 +51,10 @@ from airflow_provider_batch.exceptions import (
     BatchTaskLostError,
 )
 
-__all__ = ["Claim", "find_task"]
+__all__ = ["OUTPUT_SAVED_AFTER", "Claim", "find_task"]
 
+#: seconds from the start of a watch to the first time that its place in the output is saved
+OUTPUT_SAVED_AFTER = 30.0
 #: seconds to wait for the task of an earlier try to end after it was terminated
 _END_PATIENCE = 60.0
 
@@ -130,7 +143,9 @@ class MirrorPlan:
     result_is_kept: bool = False
 
 
-def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refused]:
+def find_task(
+    plan: MirrorPlan, claim: Claim | None, *, is_unread: bool = False
+) -> Flow[Submission | Refused]:
     """
     Flow: find the Batch task that this try watches.
 
@@ -138,6 +153,8 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
 
     :param plan: the member.
     :param claim: what the task instance's XCom says.
+    :param is_unread: this is the first try, and the XCom was not read. It can only say something of use when
+        the planned task has run for a while; reading it costs Airflow more than anything else here.
     :return: the task, or why a worker has to submit one.
     """
     pool = plan.launched.batch_pool_id
@@ -148,12 +165,17 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
             return _superseded(plan)
         return (yield from _run_again(plan, claim))
     # A claim in another job is older than what launch planned since: the run, or the group, was cleared.
-    planned = yield from accept(
-        plan.launched, plan.member_id, plan.map_index, failure_satisfies=plan.failure_satisfies
-    )
+    key = plan.launched.planned_key(plan.member_id, plan.map_index)
+    planned = yield from find_planned(key)
+    if is_unread and (yield from _may_be_claimed(planned)):
+        claim = Claim.read((yield Recall()))
+        if claim is not None and claim.try_number == plan.try_number:
+            return (yield from _go_on(claim, pool))
     if isinstance(planned, Refused):
         return planned
-    key = plan.launched.planned_key(plan.member_id, plan.map_index)
+    planned = yield from ask_parents(key, planned, plan.launched, failure_satisfies=plan.failure_satisfies)
+    if isinstance(planned, Refused):
+        return planned
     outcome = read_outcome(key, planned.json)
     taken = Claim(plan.try_number, key.batch_job_id, key.batch_task_id, planned.etag)
     if claim is None and plan.try_number > 1:
@@ -161,6 +183,17 @@ def find_task(plan: MirrorPlan, claim: Claim | None) -> Flow[Submission | Refuse
     if outcome is None or not outcome.succeeded or not plan.result_is_kept:
         yield Save(taken.as_json())
     return taken.submission(pool)
+
+
+def _may_be_claimed(planned: Answer | Refused) -> Flow[bool]:
+    """Tell whether a life of this watch before a restart may have left something that matters."""
+    if isinstance(planned, Refused):
+        return True
+    started = (planned.json.get("executionInfo") or {}).get("startTime")
+    if not started:
+        return False
+    now: datetime = yield Now()
+    return (now - utc(started)).total_seconds() > OUTPUT_SAVED_AFTER
 
 
 def _take_after_another(

@@ -15,6 +15,7 @@ from airflow_provider_batch.domain.flow import (
     Log,
     Now,
     Random,
+    Recall,
     Save,
     Sleep,
     Snapshot,
@@ -68,7 +69,7 @@ class WorkerEffects:
                 self._log.log(logging.getLevelName(level), text)
             case Random():
                 return random.random()  # noqa: S311 - jitter, not a secret
-            case Save():
+            case Save() | Recall():
                 # A worker that dies is followed by another try, with a log of its own that starts at byte 0.
                 pass
         return None

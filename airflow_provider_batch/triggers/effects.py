@@ -15,6 +15,7 @@ from airflow_provider_batch.domain.flow import (
     Log,
     Now,
     Random,
+    Recall,
     Save,
     Sleep,
     Snapshot,
@@ -34,14 +35,20 @@ class TriggerEffects:
     :param port: sends the requests.
     :param log: the Airflow task log.
     :param save: keeps the state of the flow over a restart of the triggerer.
+    :param recall: reads what was kept.
     """
 
     def __init__(
-        self, port: AsyncBatchPort, log: Any, save: Callable[[dict[str, Any]], Awaitable[None]]
+        self,
+        port: AsyncBatchPort,
+        log: Any,
+        save: Callable[[dict[str, Any]], Awaitable[None]],
+        recall: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         self._port = port
         self._log = log
         self._save = save
+        self._recall = recall
 
     async def __call__(self, effect: Effect) -> Any:
         """
@@ -67,4 +74,6 @@ class TriggerEffects:
                 return random.random()  # noqa: S311 - jitter, not a secret
             case Save(state):
                 await self._save(state)
+            case Recall() if self._recall is not None:
+                return await self._recall()
         return None

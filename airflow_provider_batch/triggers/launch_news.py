@@ -20,8 +20,10 @@ __all__ = ["await_launch"]
 
 #: seconds between two questions while launch has not spoken
 POLL = 2.0
-#: greatest age of an answer, in seconds
+#: an answer is new enough when it was asked for at most this many seconds before a mirror began
 MAX_AGE = 5.0
+#: seconds after which no mirror that began in time is still waiting
+FORGET_AFTER = 300.0
 #: launch will say nothing any more, or has said it
 _OVER = frozenset({"success", "failed", "upstream_failed", "skipped", "removed"})
 
@@ -41,17 +43,21 @@ _by_loop: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[_Key, _News]
 )
 
 
-async def await_launch(task_instance: Any, launch: str, *, may_be_stale: bool) -> Launched | None:
+async def await_launch(
+    task_instance: Any, launch: str, *, since: float, may_be_stale: bool
+) -> Launched | None:
     """
     Wait until launch has said what it planned; None when it says nothing.
 
     :param task_instance: the trigger's ``task_instance``.
     :param launch: id of the launch task.
+    :param since: when the mirror began, in the loop's time. An answer to a question that was asked shortly
+        before is new enough for it, however long the answers that it waited for took.
     :param may_be_stale: the member was cleared. It may start before launch, which was cleared with it, has
         run again; then what launch said before is not valid any more, nor what others were told.
     """
     while True:
-        said = None if may_be_stale else await _said(task_instance, launch)
+        said = None if may_be_stale else await _said(task_instance, launch, since)
         if said:
             return Launched.from_json(said)
         if await state_of_task(task_instance, launch) in _OVER:
@@ -61,16 +67,17 @@ async def await_launch(task_instance: Any, launch: str, *, may_be_stale: bool) -
         await asyncio.sleep(POLL)
 
 
-async def _said(task_instance: Any, launch: str) -> Mapping[str, Any] | None:
+async def _said(task_instance: Any, launch: str, since: float) -> Mapping[str, Any] | None:
     loop = asyncio.get_running_loop()
     all_news = _by_loop.setdefault(loop, {})
     news = all_news.setdefault((task_instance.dag_id, task_instance.run_id, launch), _News())
     # One at a time asks, in its own coroutine; who is cancelled takes no answer from others.
     async with news.lock:
-        if loop.time() - news.asked > MAX_AGE or not news.said:
+        if since - news.asked > MAX_AGE or not news.said:
+            asked = loop.time()
             news.said = await _ask(task_instance, launch)
-            news.asked = loop.time()
-            _forget_old(all_news, loop.time())
+            news.asked = asked
+            _forget_old(all_news, asked)
         return news.said
 
 
@@ -81,5 +88,5 @@ async def _ask(task_instance: Any, launch: str) -> Mapping[str, Any] | None:
 
 def _forget_old(all_news: dict[_Key, _News], now: float) -> None:
     for key, news in list(all_news.items()):
-        if now - news.asked > MAX_AGE and not news.lock.locked():
+        if now - news.asked > FORGET_AFTER and not news.lock.locked():
             del all_news[key]

@@ -18,7 +18,7 @@ from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import drive_async, get_or_none
 from airflow_provider_batch.domain.group_end import end_job
 from airflow_provider_batch.domain.group_job import Launched
-from airflow_provider_batch.domain.mirror import Claim, MirrorPlan, find_task
+from airflow_provider_batch.domain.mirror import OUTPUT_SAVED_AFTER, Claim, MirrorPlan, find_task
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
@@ -43,8 +43,6 @@ __all__ = ["AzureBatchMirrorTrigger"]
 
 #: Airflow ends a trigger that is late without telling it: our time is up a little earlier
 _DEADLINE_MARGIN = timedelta(seconds=5)
-#: seconds from the start of a watch to the first time that its place in the output is saved
-_SAVE_AFTER = 30.0
 
 
 class AzureBatchMirrorTrigger(BaseTrigger):
@@ -126,10 +124,14 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         yield event
 
     async def _mirror(self) -> TriggerEvent:
-        claim = await self._read_claim()
+        started = asyncio.get_running_loop().time()
+        # What a first try has kept is read when it can matter: see ``find_task``.
+        claim = await self._read_claim() if self._try_number > 1 else None
         is_ours = claim is not None and claim.try_number == self._try_number
         may_be_stale = claim is not None and not is_ours
-        launched = self._launched = await await_launch(self._ti, self.launch, may_be_stale=may_be_stale)
+        launched = self._launched = await await_launch(
+            self._ti, self.launch, since=started, may_be_stale=may_be_stale
+        )
         if launched is None:
             return _for_worker(Refused(f"{self.launch} has planned nothing"))
         batch_job_id = claim.batch_job_id if claim and is_ours else launched.batch_job_id
@@ -137,15 +139,15 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             subscription = await subscribe_patiently(
                 stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
             )
-            perform = MirrorEffects(subscription, self.log, self._save)
+            perform = MirrorEffects(subscription, self.log, self._save, self._recall)
             found = await self._find(launched, perform)
             if isinstance(found, Refused):
                 self.log.info("A worker goes on: %s.", found.reason)
                 return _for_worker(found)
             self._submission = found
             await self._publish(launched, found)
-            self._save_from = asyncio.get_running_loop().time() + _SAVE_AFTER
-            saved = self._claim if is_ours and "run" in self._claim else None
+            self._save_from = asyncio.get_running_loop().time() + OUTPUT_SAVED_AFTER
+            saved = self._claim if "run" in self._claim else None
             try:
                 outcome = await drive_async(watch(found, self._options(), saved), perform)
             except TaskHeldBackError as error:
@@ -160,8 +162,9 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         time = asyncio.get_running_loop().time
         while True:
             claim = Claim.read(self._claim)
+            flow = find_task(self._plan(launched), claim, is_unread=self._try_number == 1 and claim is None)
             try:
-                return await drive_async(find_task(self._plan(launched), claim), perform)
+                return await drive_async(flow, perform)
             except AzureBatchError as error:
                 failing_since = failing_since or time()
                 self._check_patience(error, time() - failing_since)
@@ -205,6 +208,12 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             await self._save(claim.as_json())
             await self._forget_result()
         return claim
+
+    async def _recall(self) -> Any:
+        said = await get_xcom(self._ti, CLAIM_KEY)
+        if Claim.read(said) is not None:
+            self._claim = dict(said)
+        return said
 
     async def _forget_result(self) -> None:
         """Whoever reads the result of this try must not meet that of an earlier one."""

@@ -20,13 +20,18 @@ class MirrorEffects:
     :param subscription: the mirror's place at the poller of its job.
     :param log: the Airflow task log.
     :param save: keeps the state of the flow over a restart of the triggerer.
+    :param recall: reads what was kept.
     """
 
     def __init__(
-        self, subscription: Subscription, log: Any, save: Callable[[dict[str, Any]], Awaitable[None]]
+        self,
+        subscription: Subscription,
+        log: Any,
+        save: Callable[[dict[str, Any]], Awaitable[None]],
+        recall: Callable[[], Awaitable[Any]] | None = None,
     ) -> None:
         self._subscription = subscription
-        self._alone = TriggerEffects(subscription.port, log, save)
+        self._alone = TriggerEffects(subscription.port, log, save, recall)
 
     async def __call__(self, effect: Effect) -> Any:
         """
