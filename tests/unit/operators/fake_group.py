@@ -12,6 +12,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.operators import finish, launch, run_states, task
+from airflow_provider_batch.operators import member as member_module
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.task_groups.job import AzureBatchJobTaskGroup
 from tests.unit.operators.fake_airflow import Worker
@@ -41,9 +42,11 @@ class GroupWorker(Worker):
         super().__init__(monkeypatch)
         hook: Any = task.AzureBatchHook
         hook.default_conn_name = "azure_batch_default"
+        for module in (launch, finish, member_module):
+            states = lambda context: run_states.RunStates(self.states)  # noqa: E731
+            monkeypatch.setattr(module, "states_of_run", states, raising=False)
         for module in (launch, finish):
             monkeypatch.setattr(module, "AzureBatchHook", hook)
-            monkeypatch.setattr(module, "states_of_run", lambda context: run_states.RunStates(self.states))
         self.states: dict[str, str | None] = {}
         self.said: Any = None
         self.xcoms: dict[tuple[str, str], Any] = {}
