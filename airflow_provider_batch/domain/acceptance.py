@@ -10,9 +10,10 @@ Airflow's word counts: the planned task is ended, and a new attempt without depe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from airflow_provider_batch.domain import ids, requests
@@ -44,6 +45,8 @@ PLANNED_SELECT = (*TASK_SELECT, "dependsOn", "environmentSettings", "constraints
 #: take time
 PARENT_PATIENCE = 30.0
 PARENT_POLL = 2.0
+#: parents that are asked for by id after each list; a service whose lists lag shows the others a little later
+_ASKED_BY_ID = 10
 #: greatest age of what is known of the job's state, in seconds
 _JOB_AGE = 60.0
 #: clocks of two nodes may differ by this much
@@ -118,18 +121,43 @@ def ask_parents(
     now: Answer | None = planned
     while now is not None:
         tasks: TasksById = yield Snapshot(key.batch_job_id)
-        verdict = judge(now.json, parents, tasks, launched, failure_satisfies=failure_satisfies)
+        is_last = ((yield Now()) - first).total_seconds() >= PARENT_PATIENCE
+        say = partial(judge, now.json, parents, tasks, launched, failure_satisfies=failure_satisfies)
+        verdict = yield from _judge_exactly(key.batch_job_id, say, len(parents) if is_last else _ASKED_BY_ID)
         if verdict.reason:
             return Refused(verdict.reason, (key,))
         if not verdict.unfinished:
             return now
-        if ((yield Now()) - first).total_seconds() >= PARENT_PATIENCE:
+        if is_last:
             yield from _end_strays(key.batch_job_id, verdict.unfinished)
             return Refused(f"its parent {verdict.unfinished[0]} has not ended in Batch", (key,))
         yield Sleep(PARENT_POLL)
         # It may have started meanwhile.
         now = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
     return Refused("its planned task was deleted")
+
+
+def _judge_exactly(
+    batch_job_id: str, say: Callable[[Mapping[str, Mapping[str, Any] | None]], Judgement], most: int
+) -> Flow[Judgement]:
+    """
+    Judge, and ask by id for each parent that a list speaks against: Airflow holds it for done, and lists lag.
+
+    :param batch_job_id: the job.
+    :param say: judges with what was asked for by id.
+    :param most: parents to ask for; the others count as unfinished.
+    """
+    by_id: dict[str, Mapping[str, Any] | None] = {}
+    while True:
+        verdict = say(by_id)
+        doubtful = [parent for parent in verdict.doubtful if parent not in by_id][: most - len(by_id)]
+        if not verdict.doubtful or by_id.keys() >= set(verdict.doubtful):
+            return verdict
+        if not doubtful:
+            return Judgement(unfinished=verdict.doubtful)
+        for parent in doubtful:
+            answer = yield from get_or_none(requests.get_task(TaskKey(batch_job_id, parent), TASK_SELECT))
+            by_id[parent] = answer.json if answer is not None else None
 
 
 @dataclass(frozen=True)
@@ -139,10 +167,17 @@ class Judgement:
 
     :param reason: why it is not to be taken; empty when nothing speaks against it.
     :param unfinished: parents that have not ended; it can be judged when they have.
+    :param speaks: the parent that speaks against it.
     """
 
     reason: str = ""
     unfinished: tuple[str, ...] = ()
+    speaks: str | None = None
+
+    @property
+    def doubtful(self) -> tuple[str, ...]:
+        """Parents of which a list that lags may say what is not so any more."""
+        return (self.speaks,) if self.speaks is not None else self.unfinished
 
 
 def judge(
@@ -150,6 +185,7 @@ def judge(
     parents: Collection[str],
     tasks: Mapping[str, Mapping[str, Any]],
     launched: Launched,
+    by_id: Mapping[str, Mapping[str, Any] | None] | None = None,
     *,
     failure_satisfies: bool,
 ) -> Judgement:
@@ -160,6 +196,7 @@ def judge(
     :param parents: ids that it depends on.
     :param tasks: all tasks of its job.
     :param launched: what launch said.
+    :param by_id: parents that were asked for by id, which is exact; None for one that does not exist.
     :param failure_satisfies: a parent that failed lets it go.
     """
     again = _run_again(parents, JobTasks.of(tasks), launched)
@@ -167,13 +204,13 @@ def judge(
         return Judgement(f"its parent {again} was run again as another Batch task")
     unfinished = []
     for parent_id in parents:
-        parent = tasks.get(parent_id)
+        parent = by_id[parent_id] if by_id and parent_id in by_id else tasks.get(parent_id)
         if parent is None:
-            return Judgement(f"its parent {parent_id} is not in the job")
+            return Judgement(f"its parent {parent_id} is not in the job", speaks=parent_id)
         if lower(parent.get("state")) != TASK_COMPLETED:
             unfinished.append(parent_id)
         elif reason := _speaks_against(planned, parent_id, parent, failure_satisfies):
-            return Judgement(reason)
+            return Judgement(reason, speaks=parent_id)
     return Judgement(unfinished=tuple(unfinished))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -9,8 +10,10 @@ import pytest
 
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.acceptance import PARENT_PATIENCE, Judgement, Refused, accept, judge
+from airflow_provider_batch.domain.collection import add_tasks
 from airflow_provider_batch.domain.group_job import Launched, submit_late
-from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.requests import TaskKey, list_tasks, reactivate_task
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import FakeBatch, Process, service_error
 from tests.unit.domain.groups import JOB, PLAN, body, late, launched, planned
@@ -206,6 +209,44 @@ def test_a_parent_that_failed_lets_a_task_go_that_airflow_lets_go_then() -> None
     batch, said = launched()
     parent_failed(batch)
     assert not isinstance(looked(batch, said, "frame", all_done=True), Refused)
+
+
+def list_stands_still(batch: FakeBatch, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists show for ever what they show now."""
+    shown = copy.deepcopy(batch._list_tasks(list_tasks(JOB, TASK_SELECT), JOB))
+    monkeypatch.setattr(batch, "_list_tasks", lambda request, job_id: shown)
+
+
+def test_a_parent_of_which_a_list_knows_nothing_or_too_little_is_asked_for_by_its_id(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batch, said = launched([body("a")])
+    batch.complete(planned("a"), 1)
+    process = Process(batch)
+    list_stands_still(batch, monkeypatch)
+    process.drive(add_tasks(JOB, [body("b"), body("c", "a", "b")]))
+    batch.complete(planned("b"))
+    process(reactivate_task(planned("a")))
+    batch.complete(planned("a"))
+    assert not isinstance(process.drive(accept(said, "c", -1)), Refused)
+    assert not process.sleeps
+
+
+def test_a_fan_in_asks_for_few_parents_after_each_list_and_for_all_before_it_gives_up(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    names = [f"p{number}" for number in range(25)]
+    batch, said = launched([*map(body, names), body("z", *names)])
+    list_stands_still(batch, monkeypatch)
+    for name in names:
+        batch.complete(planned(name))
+    process = Process(batch)
+    asked = len(batch.operations())
+    assert not isinstance(process.drive(accept(said, "z", -1)), Refused)
+    operations = batch.operations()[asked:]
+    lists = operations.count("list_tasks")
+    assert operations.count("get_task") <= 2 * lists + 10 * (lists - 1) + len(names)
+    assert "terminate_task" not in operations
 
 
 def test_a_parent_that_ends_within_patience_is_waited_for_and_the_task_is_looked_at_again() -> None:
