@@ -36,7 +36,7 @@ from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, low
 from airflow_provider_batch.domain.watch import JOB_SELECT
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
-__all__ = ["PLANNED_SELECT", "Refused", "accept", "ask_parents", "find_planned", "judge"]
+__all__ = ["PLANNED_SELECT", "Refused", "accept", "ask_parents", "depends_on", "find_planned", "judge"]
 
 #: what is read of a planned task before it is accepted
 PLANNED_SELECT = (*TASK_SELECT, "dependsOn", "environmentSettings", "constraints")
@@ -245,6 +245,22 @@ def _first_ids(parent: str, launched: Launched) -> tuple[str, ...]:
             mapped = ids.member_task_id(member_id, number - base)
             return (mapped, ids.member_task_id(member_id)) if width == 1 else (mapped,)
     return (parent,)
+
+
+def depends_on(task: Mapping[str, Any], batch_task_id: str) -> bool:
+    """
+    Tell whether a task depends on another one of its job.
+
+    :param task: the task as the service sent it.
+    :param batch_task_id: the other one.
+    """
+    said = task.get("dependsOn") or {}
+    if batch_task_id in (said.get("taskIds") or ()):
+        return True
+    if not batch_task_id.isdecimal():
+        return False
+    spans = said.get("taskIdRanges") or ()
+    return any(int(span["start"]) <= int(batch_task_id) <= int(span["end"]) for span in spans)
 
 
 def _parents(depends_on: Any) -> Iterator[str]:

@@ -13,6 +13,7 @@ its tasks have: nobody may come to end it.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -66,6 +67,7 @@ RETIRE_PATIENCE = 120.0
 
 _LAUNCH = "airflow_launch"
 _FINGERPRINT = "airflow_graph"
+_BLOCKS = "airflow_blocks"
 
 
 @dataclass(frozen=True)
@@ -141,6 +143,7 @@ class Generation:
     :param is_open: whether it takes tasks.
     :param launch: ``max_tries`` of the launch that opened it; None when a late member did.
     :param fingerprint: structure of the graph that was planned into it.
+    :param blocks: as :class:`Launched` has them.
     """
 
     number: int
@@ -148,6 +151,7 @@ class Generation:
     is_open: bool
     launch: int | None = None
     fingerprint: str | None = None
+    blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
 
 def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
@@ -199,6 +203,7 @@ def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
         is_open=lower(job.json.get("state")) not in JOB_CLOSED,
         launch=int(launch_) if launch_ is not None else None,
         fingerprint=ids.named_value(metadata, _FINGERPRINT),
+        blocks=json.loads(ids.named_value(metadata, _BLOCKS) or "{}"),
     )
 
 
@@ -224,10 +229,7 @@ def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Gen
             raise
         return None
     yield Log(f"Created Batch job {batch_job_id} on pool {plan.batch_pool_id}.")
-    launch_ = own.get(_LAUNCH)
-    return Generation(
-        number, batch_job_id, True, int(launch_) if launch_ is not None else None, own.get(_FINGERPRINT)
-    )
+    return _generation(plan.group, number, Answer(json={"state": "active", "metadata": metadata}))
 
 
 def _update(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
@@ -270,16 +272,21 @@ class Opening:
 
     :param max_tries: ``max_tries`` of launch's task instance, which a clear raises.
     :param fingerprint: structure of the graph.
-    :param is_numbered: some tasks have numbers for ids, which mean nothing in another structure.
+    :param blocks: members whose tasks have numbers for ids, as :class:`Launched` has them.
     :param start_over: everything is to run again, so what an earlier launch planned is of no use.
     :param is_idle: nothing is to run, as when launch alone was cleared; then no job is opened for it.
     """
 
     max_tries: int
     fingerprint: str
-    is_numbered: bool = False
+    blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
     start_over: bool = False
     is_idle: bool = False
+
+    def metadata(self) -> dict[str, str]:
+        """Return what the job says of its plan."""
+        said = {_LAUNCH: str(self.max_tries), _FINGERPRINT: self.fingerprint}
+        return {**said, _BLOCKS: json.dumps(self.blocks)} if self.blocks else said
 
     def continues(self, generation: Generation) -> bool:
         """
@@ -287,8 +294,8 @@ class Opening:
 
         :param generation: a job that launch opened.
         """
-        is_same = generation.fingerprint == self.fingerprint or not self.is_numbered
-        return generation.launch == self.max_tries and is_same
+        # Numbers mean nothing in another structure; other ids mean the same in each.
+        return generation.launch == self.max_tries and generation.blocks == self.blocks
 
     def leaves_open(self, generation: Generation) -> bool:
         """
@@ -328,8 +335,7 @@ def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generati
         if found and opening.is_idle:
             return found[-1], False
         number = found[-1].number + 1 if found else 1
-        own = {_LAUNCH: str(opening.max_tries), _FINGERPRINT: opening.fingerprint}
-        created = yield from _create(plan, number, own)
+        created = yield from _create(plan, number, opening.metadata())
         if created is not None:
             return created, True
     raise _too_many(plan)

@@ -207,6 +207,8 @@ def group_job_metadata(group: GroupIdentity, generation: int) -> list[dict[str, 
 OWNER = "AIRFLOW_BATCH_OWNER"
 PLAN = "AIRFLOW_BATCH_PLAN"
 DEFINITION = "AIRFLOW_BATCH_DEFINITION"
+#: name under which Airflow itself tells programs which task they are
+MEMBER = "AIRFLOW_CTX_TASK_ID"
 
 
 def job_metadata(work: WorkIdentity, generation: int) -> list[dict[str, str]]:
@@ -245,7 +247,7 @@ def task_environment(
     pairs = {
         "AIRFLOW_CTX_DAG_ID": identity.dag_id,
         "AIRFLOW_CTX_DAG_RUN_ID": identity.run_id,
-        "AIRFLOW_CTX_TASK_ID": member_id,
+        MEMBER: member_id,
         "AIRFLOW_CTX_MAP_INDEX": str(map_index),
         OWNER: identity.owner,
         PLAN: plan,

@@ -7,11 +7,11 @@ this work and its parents agree; otherwise it adds a new attempt without depende
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from airflow_provider_batch.domain import ids, requests
-from airflow_provider_batch.domain.acceptance import Refused, accept
+from airflow_provider_batch.domain.acceptance import Refused, accept, depends_on
 from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
 from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, generations_of, submit_late
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
@@ -41,6 +41,7 @@ class MemberPlan:
     :param is_cleared: whether the task instance was cleared since launch may have planned its task.
     :param refused: what its mirror refused; None when the task started on the worker.
     :param failure_satisfies: a parent that failed lets the planned task go.
+    :param waiting_members: members that Airflow has not let go; read when the planned task may be superseded.
     """
 
     job: GroupJobPlan
@@ -50,6 +51,7 @@ class MemberPlan:
     is_cleared: bool = False
     refused: Refused | None = None
     failure_satisfies: bool = False
+    waiting_members: frozenset[str] = frozenset()
 
     @property
     def planned(self) -> TaskKey | None:
@@ -75,7 +77,28 @@ def submit_member(plan: MemberPlan) -> Flow[Submission]:
     if refused is not None:
         yield Log(f"A Batch task of its own is submitted: {refused.reason}.")
     to_retire = yield from _to_retire(plan, refused)
+    if plan.planned is not None and plan.waiting_members:
+        yield from _hold_back_children(plan.planned, plan.waiting_members)
     return (yield from submit_late(plan.job, plan.task, to_retire))
+
+
+def _hold_back_children(planned: TaskKey, waiting_members: Collection[str]) -> Flow[None]:
+    """
+    End planned tasks that wait for a task which is superseded: Batch would run them on its old result.
+
+    They are the children that Airflow has not let go; their mirrors will find another attempt of this parent,
+    and have a worker submit them. What waits for the children stays blocked by their end.
+    """
+    select = ("id", "state", "dependsOn", "environmentSettings")
+    for task in (yield from pages(requests.list_tasks(planned.batch_job_id, select, "state eq 'active'"))):
+        member_id = ids.named_value(task.get("environmentSettings"), ids.MEMBER)
+        if member_id not in waiting_members or not depends_on(task, planned.batch_task_id):
+            continue
+        try:
+            yield requests.terminate_task(TaskKey(planned.batch_job_id, str(task["id"])))
+        except (BatchConflictError, BatchNotFoundError):
+            continue  # it has ended
+        yield Log(f"Batch task {task['id']} was ended: it waited for one that is superseded.")
 
 
 def _to_retire(plan: MemberPlan, refused: Refused | None) -> Flow[Sequence[TaskKey]]:

@@ -181,16 +181,17 @@ class AzureBatchLaunchOperator(BaseOperator):
             plan = self._group_job = self.job_plan(context, self.hook)
             graph, rendered = self._render_members(context)
             blocks = integer_blocks(graph, rendered.widths)
-            self.log.info("%s", explain(graph, rendered.widths))
             self._run(group_job.prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,
                 fingerprint=_fingerprint(plan, graph, rendered),
-                is_numbered=bool(blocks),
+                blocks={task_id: [block.base, block.width] for task_id, block in blocks.items()},
                 start_over=rendered.is_all,
                 is_idle=rendered.is_none,
             )
             generation = self._open(plan, opening)
+            if self._plans_into_it:
+                self.log.info("%s", explain(graph, rendered.widths))
             tasks = list(self._bodies(plan, graph, rendered, blocks)) if self._plans_into_it else []
             if generation.is_open:
                 self._submit(context, plan, generation, tasks)
@@ -200,7 +201,7 @@ class AzureBatchLaunchOperator(BaseOperator):
                 batch_pool_id=plan.batch_pool_id,
                 azure_batch_conn_id=self.azure_batch_conn_id,
                 account=self._account(),
-                blocks={task_id: [block.base, block.width] for task_id, block in blocks.items()},
+                blocks=generation.blocks,
             )
             self._publish(context, launched)
         except BaseException as error:

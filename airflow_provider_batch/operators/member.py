@@ -11,8 +11,9 @@ from airflow_provider_batch.domain.membership import MemberPlan
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan
 from airflow_provider_batch.hooks.secrets import mask_sas
-from airflow_provider_batch.operators.group_graph import definition_of
+from airflow_provider_batch.operators.group_graph import batch_members, definition_of
 from airflow_provider_batch.operators.identity import work_identity
+from airflow_provider_batch.operators.run_states import states_of_run
 
 if TYPE_CHECKING:
     from airflow_provider_batch.operators.task import AzureBatchTaskOperator
@@ -41,6 +42,7 @@ def member_plan(
     # Airflow renders a mapped task without asking it.
     mask_sas([task, job.job, job.pool])
     said = task_instance.xcom_pull(task_ids=group.azure_batch_launch_id, map_indexes=-1)
+    is_cleared = task_instance.max_tries > (operator.retries or 0)
     return MemberPlan(
         job=job,
         task=TaskPlan(
@@ -52,10 +54,16 @@ def member_plan(
         ),
         launched=Launched.from_json(said) if isinstance(said, Mapping) else None,
         try_number=task_instance.try_number,
-        is_cleared=task_instance.max_tries > (operator.retries or 0),
+        is_cleared=is_cleared,
         refused=_refused(refused),
         failure_satisfies=str(getattr(operator.trigger_rule, "value", operator.trigger_rule)) == "all_done",
+        waiting_members=_waiting(context, group) if is_cleared or refused else frozenset(),
     )
+
+
+def _waiting(context: Any, group: Any) -> frozenset[str]:
+    states = states_of_run(context)
+    return frozenset(task_id for task_id in batch_members(group) if states.is_pending(task_id))
 
 
 def _refused(event: Mapping[str, Any] | None) -> Refused | None:

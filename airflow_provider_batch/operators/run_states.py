@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskInstanceState
@@ -29,10 +29,12 @@ class RunStates:
     States by task, of one run.
 
     :param states: state by task id, with ``_`` and the map index behind it for a mapped task instance.
+    :param task_ids: ids of all tasks, since one may look like a mapped task instance of another.
     """
 
-    def __init__(self, states: Mapping[str, str | None]) -> None:
+    def __init__(self, states: Mapping[str, str | None], task_ids: Collection[str] = ()) -> None:
         self._states = states
+        self._task_ids = frozenset(task_ids)
 
     def of(self, task_id: str) -> dict[int, str | None]:
         """
@@ -45,6 +47,8 @@ class RunStates:
         for name, state in self._states.items():
             if name == task_id:
                 found[-1] = state
+            elif name in self._task_ids:
+                continue
             elif name.startswith(prefix) and name[len(prefix) :].isdecimal():
                 found[int(name[len(prefix) :])] = state
         return found
@@ -91,12 +95,13 @@ def states_of_run(context: Any) -> RunStates:
     task_instance = context["ti"]
     if AIRFLOW_V_3_0_PLUS:
         found = task_instance.get_task_states(dag_id=task_instance.dag_id, run_ids=[task_instance.run_id])
-        return RunStates(found.get(task_instance.run_id, {}))
+        return RunStates(found.get(task_instance.run_id, {}), context["dag"].task_dict)
     return RunStates(
         {
             ti.task_id if ti.map_index < 0 else f"{ti.task_id}_{ti.map_index}": ti.state
             for ti in context["dag_run"].get_task_instances()
-        }
+        },
+        context["dag"].task_dict,
     )
 
 

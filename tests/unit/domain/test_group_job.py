@@ -237,9 +237,20 @@ def test_a_launch_cleared_after_its_job_ended_opens_the_next_generation() -> Non
 
 def test_numbers_of_another_structure_are_not_completed_in_the_same_job() -> None:
     batch, _ = launched()
-    numbered = replace(OPENING, is_numbered=True)
-    assert go(batch, launching(chain(), numbered)).generation == 1
-    assert go(batch, launching(chain(), replace(numbered, fingerprint="other"))).generation == 2
+    numbered = replace(OPENING, blocks={"film.frame": [1, 3]})
+    assert go(batch, launching(chain(), numbered)).generation == 2
+    assert go(batch, launching(chain(), numbered)).generation == 2
+    others = replace(numbered, blocks={"film.frame": [2, 3]})
+    assert go(batch, launching(chain(), others)).generation == 3
+
+
+def test_a_launch_that_leaves_its_job_alone_hears_which_numbers_were_planned() -> None:
+    batch = account()
+    numbered = replace(OPENING, blocks={"film.frame": [1, 3]})
+    go(batch, launching(chain(), numbered))
+    cleared = replace(OPENING, max_tries=1)
+    generation, plans = go(batch, group_job.open_for_launch(PLAN, cleared))
+    assert (plans, generation.blocks) == (False, {"film.frame": [1, 3]})
 
 
 def test_names_of_another_structure_are_completed_in_the_same_job() -> None:

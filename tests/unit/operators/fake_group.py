@@ -40,7 +40,7 @@ class GroupWorker(Worker):
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         super().__init__(monkeypatch)
-        hook: Any = task.AzureBatchHook
+        hook: Any = vars(task)["AzureBatchHook"]
         hook.default_conn_name = "azure_batch_default"
         for module in (launch, finish, member_module):
             states = lambda context: run_states.RunStates(self.states)  # noqa: E731
