@@ -341,14 +341,15 @@ class FakeBatch:
 
     def _list_tasks(self, request: Request, job_id: str) -> Answer:
         self._job(request, job_id)
-        prefix = re.fullmatch(
-            r"startswith\(id,'([^']*)'\)", request.query.get("$filter", "startswith(id,'')")
-        )
-        assert prefix, request.query
+        filter_ = request.query.get("$filter", "startswith(id,'')")
+        wanted = re.fullmatch(r"startswith\(id,'(?P<prefix>[^']*)'\)|state eq '(?P<state>\w+)'", filter_)
+        assert wanted, request.query
         found = [
             _selected(request, task).json
             for (of_job, task_id), task in self.tasks.items()
-            if of_job == job_id and task_id.startswith(prefix[1])
+            if of_job == job_id
+            and task_id.startswith(wanted["prefix"] or "")
+            and wanted["state"] in (None, task["state"])
         ]
         return Answer(json={"value": found})
 

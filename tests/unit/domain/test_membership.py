@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import terminate
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
-from tests.unit.domain.groups import GROUP, JOB, PLAN, attempt, job, late, launched, member, planned
+from tests.unit.domain.groups import GROUP, JOB, PLAN, attempt, body, job, late, launched, member, planned
 from tests.unit.domain.plans import account
 
 SPLIT = planned("split")
@@ -254,6 +255,28 @@ def test_a_cleared_member_ends_what_ran_before_the_clear_in_whatever_job_before_
     found = submitted(batch, member("late", said, max_tries=1, is_cleared=True, try_number=2))
     assert found.key == attempt("late", max_tries=1, generation=1 if has_launch else 2)
     assert batch.task(old.key)["state"] == "completed"
+
+
+@pytest.mark.parametrize("waits", [True, False])
+def test_a_cleared_member_holds_back_its_planned_children_that_airflow_has_not_let_go(waits: bool) -> None:
+    """Batch would run them on the result of before the clear as soon as their other parents have ended."""
+    batch, said = launched([body("split"), body("other"), body("frame", "split", "other")])
+    batch.complete(planned("split"))
+    batch.run(planned("other"))
+    waiting = frozenset({"frame"}) if waits else frozenset({"elsewhere"})
+    cleared_ = member("split", said, max_tries=1, is_cleared=True, try_number=2, waiting_members=waiting)
+    submitted(batch, cleared_)
+    assert (planned("frame") in batch.live_tasks()) is not waits
+    assert planned("other") in batch.live_tasks()
+
+
+def test_a_child_that_waits_for_a_range_of_numbers_is_held_back_too() -> None:
+    frame = {**body("frame"), "dependsOn": {"taskIdRanges": [{"start": 1, "end": 3}]}}
+    batch, said = launched([{**body("split"), "id": "2"}, frame])
+    said = replace(said, blocks={"split": [2, 1]})
+    changes: Any = {"is_cleared": True, "try_number": 2, "waiting_members": frozenset({"frame"})}
+    submitted(batch, member("split", said, max_tries=1, **changes))
+    assert planned("frame") not in batch.live_tasks()
 
 
 def test_a_cleared_member_ends_no_member_whose_name_begins_like_its_own() -> None:
