@@ -85,7 +85,7 @@ class AzureBatchJobTaskGroup(TaskGroup):
     :param delete_job: when finish deletes the job, with its tasks and files.
     :param delete_pool: when finish deletes the pool that ``batch_pool`` describes.
     :param max_mirrors: greatest number of unmapped members that start in the triggerer; of more, all start on
-        workers, which is cheaper then. See ``docs/groups.md``.
+        workers: so many triggers of one DAG hold up the others of their triggerer. See ``docs/groups.md``.
     :param kwargs: parameters of Airflow's ``TaskGroup``.
     :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range.
     :raises AzureBatchConfigurationError: while the DAG is parsed: the group stands in a mapped task group or
@@ -266,8 +266,8 @@ class AzureBatchJobTaskGroup(TaskGroup):
         if too_many and MIRRORS_SUPPORTED:
             _log.warning(
                 "Task group %s of DAG %s has %d unmapped members that could start in the triggerer, more "
-                "than max_mirrors=%d: all of them start on workers, which is cheaper for so many. Map them, "
-                "or raise max_mirrors. See docs/groups.md.",
+                "than max_mirrors=%d: all of them start on workers, since so many would hold up every other "
+                "trigger. Map them, or raise max_mirrors. See docs/groups.md.",
                 self.group_id,
                 self.dag.dag_id,
                 len(unmapped),
