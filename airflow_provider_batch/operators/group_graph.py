@@ -23,6 +23,7 @@ from airflow_provider_batch.operators.member_values import (
 )
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs.base import plain
+from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.triggers.worker_endings import may_fail_after_success
 
 __all__ = [
@@ -182,7 +183,7 @@ def written_fields(task: Any) -> dict[str, Any]:
 
     :param task: the member, mapped or not.
     """
-    given = task.partial_kwargs if hasattr(task, "partial_kwargs") else vars(task)
+    given = given_arguments(task)
     return {name: given[name] for name in task.template_fields if given.get(name) is not None}
 
 
@@ -201,10 +202,10 @@ def _has_sources(task: Any) -> bool:
 
 def _may_have(task: Any, name: str) -> bool:
     """Tell whether a parameter is set, or may be, since a mapped argument gives it."""
-    if not hasattr(task, "partial_kwargs"):
-        return bool(getattr(task, name))
-    if task.partial_kwargs.get(name):
+    if given_arguments(task).get(name):
         return True
+    if not hasattr(task, "partial_kwargs"):
+        return False
     value = getattr(task.expand_input, "value", None)
     if isinstance(value, Mapping):
         return name in value
@@ -215,7 +216,7 @@ def _may_have(task: Any, name: str) -> bool:
 
 def _edges_late(task: Any) -> list[str]:
     reasons = list(may_fail_after_success(task))
-    batch_task = task.partial_kwargs.get("batch_task") if hasattr(task, "partial_kwargs") else task.batch_task
+    batch_task = given_arguments(task).get("batch_task")
     if isinstance(batch_task, Mapping) and "exitConditions" in batch_task:
         reasons.append("it has exitConditions of its own, so Batch would not wait as Airflow does")
     elif getattr(batch_task, "exit_conditions", None) is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from airflow.providers.common.compat.sdk import XComArg
 
 from airflow_provider_batch.operators.template_needs import TemplateNeeds
+from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, MappedOperator, context_keys
 
 __all__ = [
@@ -103,7 +104,8 @@ class MemberValues:
         if not isinstance(operator, MappedOperator):
             return self.unknown_in((name, getattr(operator, name, None)) for name in operator.template_fields)
         found = dict.fromkeys(self._mapped_arguments(_mapped_value(operator)))
-        shared = ((name, operator.partial_kwargs.get(name)) for name in operator.template_fields)
+        given = given_arguments(operator)
+        shared = ((name, given.get(name)) for name in operator.template_fields)
         return tuple(dict.fromkeys((*found, *self.unknown_in(shared))))
 
     def unknown_in(

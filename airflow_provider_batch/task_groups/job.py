@@ -33,6 +33,7 @@ from airflow_provider_batch.operators.launch import AzureBatchLaunchOperator
 from airflow_provider_batch.operators.member_values import is_wholly_literal
 from airflow_provider_batch.task_groups.light import lighten
 from airflow_provider_batch.task_groups.limits import limits_without_effect
+from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror, must_start_on_a_worker
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, MIRRORS_SUPPORTED
 
@@ -333,7 +334,7 @@ def _may_start_in_triggerer(task: Any) -> bool:
 
 def _start_args(task: Any, launch: AzureBatchLaunchOperator) -> StartTriggerArgs:
     """Return how the member starts; what is as usual is left out, as all of it travels with each trigger."""
-    given = task.partial_kwargs if _is_mapped(task) else vars(task)
+    given = given_arguments(task)
     arguments: dict[str, Any] = {"launch": launch.task_id, "definition": definition_of(task)}
     for name, usual in (
         ("poll_interval", 5.0),

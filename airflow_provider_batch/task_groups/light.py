@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
 __all__ = ["lighten"]
@@ -52,4 +53,5 @@ def _given(task: Any) -> frozenset[str]:
     mapped = getattr(task.expand_input, "value", None)
     if not isinstance(mapped, Mapping):
         return _OFTEN_ABSENT  # any argument may be among them
-    return frozenset(name for name, value in task.partial_kwargs.items() if value is not None) | set(mapped)
+    given = {name for name, value in given_arguments(task).items() if value is not None}
+    return frozenset(given | set(mapped))

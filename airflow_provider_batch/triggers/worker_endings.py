@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.version_compat import (
     AIRFLOW_V_3_0_PLUS,
     AIRFLOW_V_3_3_PLUS,
     MIRRORS_SUPPORTED,
 )
+
+#: arguments that say what the Batch task is
+_PARTS_OF_THE_TASK = frozenset({"command_line", "batch_task", "environment", "resource_files", "params"})
 
 __all__ = [
     "endings_for_a_worker",
@@ -78,7 +83,23 @@ def must_start_on_a_worker(task: Any) -> list[str]:
         reasons.append("it has pre_execute")
     if _given(task, "deferrable") is False:
         reasons.append("it has deferrable=False")
+    if beyond := _mapped_beyond_the_task(task):
+        reasons.append(f"{beyond} is mapped, and mirrors of a mapped task are all started alike")
     return reasons
+
+
+def _mapped_beyond_the_task(task: Any) -> str | None:
+    """Name a mapped argument that is no part of the Batch task, which launch makes for each index."""
+    if not hasattr(task, "partial_kwargs"):
+        return None
+    value = getattr(task.expand_input, "value", None)
+    each = [value] if isinstance(value, Mapping) else value if isinstance(value, (list, tuple)) else [None]
+    for arguments in each:
+        if not isinstance(arguments, Mapping):
+            return "what is known at run time only"
+        if beyond := sorted(set(arguments) - _PARTS_OF_THE_TASK):
+            return str(beyond[0])
+    return None
 
 
 def may_fail_after_success(task: Any) -> list[str]:
@@ -110,16 +131,12 @@ def _failure_callbacks(task: Any) -> bool:
 
 
 def _given(task: Any, name: str) -> Any:
-    """A parameter as it was given to the operator, or to ``partial`` of a mapped one."""
-    return task.partial_kwargs.get(name) if hasattr(task, "partial_kwargs") else getattr(task, name, None)
+    """A parameter as it was given to the operator, or to ``partial`` of a mapped one, or as a default."""
+    return given_arguments(task).get(name)
 
 
 def _hook(task: Any, name: str) -> Any:
-    return (
-        task.partial_kwargs.get(name)
-        if hasattr(task, "partial_kwargs")
-        else getattr(task, f"_{name}_hook", None)
-    )
+    return _given(task, name if hasattr(task, "partial_kwargs") else f"_{name}_hook")
 
 
 def _is_overridden(task: Any, method: str) -> bool:
