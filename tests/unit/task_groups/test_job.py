@@ -269,6 +269,31 @@ def test_the_definition_that_the_trigger_knows_is_the_one_that_launch_writes() -
 
 
 @needs_mirrors
+@pytest.mark.parametrize("where", ["dag", "group"])
+def test_default_arguments_count_for_a_mapped_member_as_for_any(where: str) -> None:
+    """Airflow itself gives them to a mapped task only when it makes the task instances."""
+    defaults = {"skip_on_exit_code": 99, "environment": {"RUN": "{{ run_id }}"}}
+    of_dag, of_group = (defaults, {}) if where == "dag" else ({}, defaults)
+    with dag(default_args=of_dag) as made, film(default_args=of_group):
+        frame = AzureBatchTaskOperator.partial(task_id="frame").expand(command_line=["1", "2"])
+        frame >> member("merge", trigger_rule="none_failed", skip_on_exit_code=None, environment=None)
+    assert "environment" in frame.template_fields
+    assert frame.start_trigger_args is not None
+    assert frame.start_trigger_args.trigger_kwargs is not None
+    assert frame.start_trigger_args.trigger_kwargs["skip_on_exit_code"] == [99]
+    assert starts_in_triggerer(made) == {"film.frame"}
+
+
+def test_a_member_whose_exit_codes_are_mapped_starts_on_a_worker() -> None:
+    with dag() as made, film():
+        AzureBatchTaskOperator.partial(task_id="frame", command_line="run").expand(skip_on_exit_code=[1, 2])
+        AzureBatchTaskOperator.partial(task_id="other").expand_kwargs(
+            [{"command_line": "1"}, {"command_line": "2", "fail_on_exit_code": 4}]
+        )
+    assert starts_in_triggerer(made) == set()
+
+
+@needs_mirrors
 @pytest.mark.parametrize("max_mirrors", [2, 3])
 def test_more_unmapped_members_than_max_mirrors_all_start_on_workers(max_mirrors: int) -> None:
     with dag() as made, film(max_mirrors=max_mirrors):
