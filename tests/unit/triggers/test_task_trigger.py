@@ -182,7 +182,7 @@ def test_a_submission_of_an_earlier_release_can_be_read() -> None:
 async def test_the_trigger_ends_its_task(triggerer: Triggerer, exit_code: int, event: type[Any]) -> None:
     triggerer.ends_at(5, exit_code)
     trigger = triggerer.trigger(skip_on_exit_code=[3], fail_on_exit_code=[4])
-    assert type(await only_event(trigger)) is event
+    assert isinstance(await only_event(trigger), event)
     assert ("return_value" in triggerer.xcoms) is (exit_code == 0)
 
 
@@ -228,7 +228,7 @@ async def test_a_worker_is_not_called_while_the_deferral_may_still_be_reported(t
 async def test_an_error_of_ours_ends_the_task_here_and_is_in_its_log(triggerer: Triggerer) -> None:
     triggerer.process.at(5, triggerer.batch.tasks.clear)
     trigger = triggerer.trigger()
-    assert type(await only_event(trigger)) is TaskFailedEvent
+    assert isinstance(await only_event(trigger), TaskFailedEvent)
     assert any("does not exist any more" in line for line in trigger.log.lines)  # type: ignore[attr-defined]
 
 
@@ -240,7 +240,7 @@ async def test_an_error_of_ours_reaches_a_worker_as_itself(triggerer: Triggerer)
 
 async def test_a_fault_of_ours_terminates_the_task_and_fails(triggerer: Triggerer) -> None:
     triggerer.batch.fail("get_task", ZeroDivisionError("a fault"))
-    assert type(await only_event(triggerer.trigger())) is TaskFailedEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskFailedEvent)
     assert triggerer.state == "completed"
 
 
@@ -250,7 +250,7 @@ async def test_a_fault_of_ours_terminates_the_task_and_fails(triggerer: Triggere
 async def test_offsets_that_cannot_be_read_or_written_decide_nothing(triggerer: Triggerer) -> None:
     triggerer.xcom_errors = {"get": OSError("no API"), "batch_output_try2": OSError("no API")}
     triggerer.ends_at(60, 0)
-    assert type(await only_event(triggerer.trigger())) is TaskSuccessEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskSuccessEvent)
 
 
 async def test_a_result_that_cannot_be_written_is_left_to_a_worker(triggerer: Triggerer) -> None:
@@ -266,24 +266,24 @@ async def test_a_connection_that_airflow_does_not_hand_out_now_is_asked_for_agai
 ) -> None:
     triggerer.connection_errors = [OSError("no API"), OSError("no API")]
     triggerer.ends_at(5, 0)
-    assert type(await only_event(triggerer.trigger())) is TaskSuccessEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskSuccessEvent)
 
 
 async def test_a_connection_that_is_wrong_is_not_asked_for_again(triggerer: Triggerer) -> None:
     triggerer.connection_errors = [ConnectionFieldError("host: is missing")]
-    assert type(await only_event(triggerer.trigger())) is TaskFailedEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskFailedEvent)
     assert triggerer.sleeps == []
 
 
 async def test_a_connection_that_never_comes_fails_the_task_here(triggerer: Triggerer) -> None:
     triggerer.connection_errors = [OSError("no API")] * 100
-    assert type(await only_event(triggerer.trigger())) is TaskFailedEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskFailedEvent)
 
 
 async def test_polls_without_an_answer_are_no_end(triggerer: Triggerer) -> None:
     triggerer.batch.fail("get_task", BatchUnavailableError("x"), times=5)
     triggerer.ends_at(5, 0)
-    assert type(await only_event(triggerer.trigger())) is TaskSuccessEvent
+    assert isinstance(await only_event(triggerer.trigger()), TaskSuccessEvent)
 
 
 async def test_a_restart_goes_on_where_the_output_was_saved(triggerer: Triggerer) -> None:
