@@ -17,7 +17,7 @@ test: .venv/installed ## Run all tests, on Airflow 3.3.2 and on 2.11.2
 lint: .venv/installed ## Check style, types and who imports whom
 	@scripts/lint.sh
 
-bench: .venv-bench/installed ## Compare with the official operator and the SDK; half an hour on a machine with nothing else to do
+bench: .venv-bench/installed ## Compare with the official operator and the SDK; most of an hour
 	@.venv-bench/bin/python -m benchmarks.launch_10000
 	@.venv-bench/bin/python -m benchmarks.scale
 	@.venv-bench/bin/python -m benchmarks.layered_graph
