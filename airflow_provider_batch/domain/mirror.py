@@ -189,11 +189,12 @@ def _may_be_claimed(planned: Answer | Refused) -> Flow[bool]:
     """Tell whether a life of this watch before a restart may have left something that matters."""
     if isinstance(planned, Refused):
         return True
-    started = (planned.json.get("executionInfo") or {}).get("startTime")
-    if not started:
+    info = planned.json.get("executionInfo") or {}
+    if not info.get("startTime"):
         return False
     now: datetime = yield Now()
-    return (now - utc(started)).total_seconds() > OUTPUT_SAVED_AFTER
+    end = utc(info["endTime"]) if info.get("endTime") else now
+    return (end - utc(info["startTime"])).total_seconds() > OUTPUT_SAVED_AFTER
 
 
 def _take_after_another(
