@@ -256,10 +256,10 @@ class _Watch:
         if view.hopeless:
             seen: datetime = yield Now()
             self.next_look = seen + timedelta(seconds=SECOND_LOOK)
-        self._check_not_held_back(view)
+        yield from self._check_not_held_back(view)
         return view.text
 
-    def _check_not_held_back(self, view: waiting.PoolView) -> None:
+    def _check_not_held_back(self, view: waiting.PoolView) -> Flow[None]:
         """
         Give up on a task that nothing holds back, so far as one can see, and that is not run.
 
@@ -269,7 +269,11 @@ class _Watch:
         is_queued = self.state == "active" and not self.options.may_be_blocked
         can_run = bool(view.idle) and not self.has_parallel_limit
         self.idle_looks = self.idle_looks + 1 if is_queued and can_run else 0
-        if self.idle_looks > 1:
+        if self.idle_looks <= 1:
+            return
+        # What we know of the task may come from a list, and lists lag.
+        answer: Answer = yield requests.get_task(self.key, ("id", "state"))
+        if lower(answer.json.get("state")) == "active":
             raise TaskHeldBackError(
                 f"Batch task {self.key} waits although its parents are satisfied and {view.text}"
             )

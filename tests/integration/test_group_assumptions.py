@@ -395,7 +395,7 @@ async def run_to_its_end(airflow: Airflow) -> None:
     await airflow.run_members()
     await asyncio.to_thread(airflow.finish)
     assert airflow.states == STATES
-    assert airflow.runs() == RUNS
+    assert airflow.runs() == RUNS, airflow.logs
 
 
 def check_that_nothing_is_left(airflow: Airflow) -> None:

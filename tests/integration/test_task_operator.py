@@ -31,6 +31,7 @@ from airflow_provider_batch.exceptions import (
     SpecError,
 )
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.links.portal import AzureBatchPoolLink
 from tests.emulator_process import EmulatorProcess
 from tests.integration.conftest import CONN_ID, POOL, connection_json
 from tests.integration.task_try import EndedByTrigger, FakeTaskInstance, TaskTry, in_background
@@ -312,7 +313,8 @@ def test_worker_that_died_is_reattached_by_the_retry(
     )
     assert worker.stdout is not None
     with worker.stdout:
-        while "batch_task" not in (line := worker.stdout.readline()):
+        # To its last word: one that nobody reads would end the worker before its time.
+        while AzureBatchPoolLink.stored_key not in (line := worker.stdout.readline()):
             assert line or worker.poll() is None, "the worker ended early"
     wait_until(runs.exists)
     worker.send_signal(signal.SIGKILL)

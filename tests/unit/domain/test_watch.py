@@ -12,7 +12,9 @@ import pytest
 
 from airflow_provider_batch.domain import polling
 from airflow_provider_batch.domain import watch as watches
+from airflow_provider_batch.domain.flow import Look, drive
 from airflow_provider_batch.domain.outcome import TaskOutcome
+from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.submission import Submission, TaskPlan, submit
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, await_end, terminate, watch
 from airflow_provider_batch.exceptions import (
@@ -329,6 +331,21 @@ def test_a_task_that_nothing_holds_back_and_is_not_run_is_given_up_by_its_mirror
     with pytest.raises(TaskHeldBackError, match="1 of them idle"):
         scene.watch(may_be_blocked=False)
     assert scene.state == "completed"
+
+
+def test_a_task_that_only_a_list_shows_as_waiting_is_not_given_up() -> None:
+    """The looks of a mirror come from lists, which lag."""
+    scene = Scene()
+    scene.batch.nodes["p1"] = [{"id": "n1", "state": "idle"}]
+    scene.ends_at(60, 0)
+    flow = watch(scene.submission, WatchOptions(may_be_blocked=False))
+
+    def perform(effect: Any) -> Any:
+        if isinstance(effect, Look) and (scene.batch.now - START).total_seconds() < 300:
+            return Answer(json={"id": scene.key.batch_task_id, "state": "active"})
+        return scene.process(effect)
+
+    assert drive(flow, perform).succeeded
 
 
 @pytest.mark.parametrize(
