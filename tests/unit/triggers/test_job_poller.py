@@ -326,7 +326,7 @@ def test_a_failed_poll_is_an_error_of_every_look_until_the_service_answers(
         await asyncio.sleep(20)
         # Of one failure alone a mirror may hear nothing: it is over before the mirror looks again.
         job.failures += [BatchUnavailableError("no answer")] * 3
-        await asyncio.sleep(20)
+        await asyncio.sleep(200)
         job.end("t")
         assert await watching == ENDED
 
