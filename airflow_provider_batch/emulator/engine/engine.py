@@ -154,14 +154,14 @@ class Engine:
         :raises ValueError: no such answer.
         """
         with self._lock:
-            self._feed(events.Assume(self.now(), self.assumptions.changed(name, text)))
+            self.feed(events.Assume(self.now(), self.assumptions.changed(name, text)))
 
     # --- pools ---------------------------------------------------------------------------------------
 
     def create_pool(self, spec: PoolSpec) -> datetime:
         """Create a pool. Refusals: ``PoolExists``, ``PoolBeingDeleted``, ``PoolQuotaReached``."""
         with self._lock:
-            self._feed(events.CreatePool(self.now(), spec))
+            self.feed(events.CreatePool(self.now(), spec))
             return self._machine.state.pool(spec.id).last_modified
 
     def update_pool(
@@ -178,7 +178,7 @@ class Engine:
         with self._lock:
             pool = self._machine.state.pool(pool_id)
             spec = change(pool.spec)
-            self._feed(events.UpdatePool(self.now(), pool_id, spec, conditions=conditions))
+            self.feed(events.UpdatePool(self.now(), pool_id, spec, conditions=conditions))
             return pool.last_modified
 
     def resize_pool(
@@ -186,7 +186,7 @@ class Engine:
     ) -> datetime:
         """Set new targets. Refusals: ``PoolNotFound``, ``PoolBeingDeleted``, ``PoolBeingResized``."""
         with self._lock:
-            self._feed(events.ResizePool(self.now(), pool_id, resize, conditions=conditions))
+            self.feed(events.ResizePool(self.now(), pool_id, resize, conditions=conditions))
             return self._machine.state.pool(pool_id).last_modified
 
     def stop_pool_resize(self, pool_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
@@ -196,7 +196,7 @@ class Engine:
         Refusals: ``PoolNotFound``, ``PoolBeingDeleted``; ``OperationInvalidForCurrentState`` when steady.
         """
         with self._lock:
-            self._feed(events.StopPoolResize(self.now(), pool_id, conditions=conditions))
+            self.feed(events.StopPoolResize(self.now(), pool_id, conditions=conditions))
             return self._machine.state.pool(pool_id).last_modified
 
     def remove_nodes(
@@ -208,14 +208,14 @@ class Engine:
     ) -> datetime:
         """Take nodes out and lower the targets. Refusals as in :meth:`resize_pool`, and ``NodeNotFound``."""
         with self._lock:
-            self._feed(
+            self.feed(
                 events.RemoveNodes(self.now(), pool_id, tuple(node_ids), option, conditions=conditions)
             )
             return self._machine.state.pool(pool_id).last_modified
 
     def delete_pool(self, pool_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a pool; its running tasks are requeued. Refusals: ``PoolNotFound``, ``PoolBeingDeleted``."""
-        self._feed(events.DeletePool(self.now(), pool_id, conditions=conditions))
+        self.feed(events.DeletePool(self.now(), pool_id, conditions=conditions))
 
     # --- jobs ----------------------------------------------------------------------------------------
 
@@ -226,7 +226,7 @@ class Engine:
         Refusals: ``JobExists``, ``JobBeingDeleted``, ``ActiveJobAndScheduleQuotaReached``.
         """
         with self._lock:
-            self._feed(events.CreateJob(self.now(), spec))
+            self.feed(events.CreateJob(self.now(), spec))
             return self._machine.state.job(spec.id).last_modified
 
     def update_job(
@@ -245,7 +245,7 @@ class Engine:
         with self._lock:
             job = self._machine.state.job(job_id)
             spec = change(job.spec)
-            self._feed(events.UpdateJob(self.now(), job_id, spec, conditions=conditions))
+            self.feed(events.UpdateJob(self.now(), job_id, spec, conditions=conditions))
             return job.last_modified
 
     def disable_job(
@@ -257,13 +257,13 @@ class Engine:
         Refusals: ``JobNotFound``, ``JobCompleted``, ``JobBeingTerminated``, ``JobBeingDeleted``.
         """
         with self._lock:
-            self._feed(events.DisableJob(self.now(), job_id, disable_tasks, conditions=conditions))
+            self.feed(events.DisableJob(self.now(), job_id, disable_tasks, conditions=conditions))
             return self._machine.state.job(job_id).last_modified
 
     def enable_job(self, job_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
         """Start tasks again; nothing happens to an active job. Refusals as in :meth:`disable_job`."""
         with self._lock:
-            self._feed(events.EnableJob(self.now(), job_id, conditions=conditions))
+            self.feed(events.EnableJob(self.now(), job_id, conditions=conditions))
             return self._machine.state.job(job_id).last_modified
 
     def terminate_job(
@@ -274,12 +274,12 @@ class Engine:
     ) -> datetime:
         """End a job and its running tasks; active tasks stay active. Refusals as in :meth:`disable_job`."""
         with self._lock:
-            self._feed(events.TerminateJob(self.now(), job_id, reason, conditions=conditions))
+            self.feed(events.TerminateJob(self.now(), job_id, reason, conditions=conditions))
             return self._machine.state.job(job_id).last_modified
 
     def delete_job(self, job_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a job, its tasks and their files. Refusals: ``JobNotFound``, ``JobBeingDeleted``."""
-        self._feed(events.DeleteJob(self.now(), job_id, conditions=conditions))
+        self.feed(events.DeleteJob(self.now(), job_id, conditions=conditions))
 
     # --- tasks ---------------------------------------------------------------------------------------
 
@@ -295,7 +295,7 @@ class Engine:
         exist, if that is assumed.
         """
         with self._lock:
-            self._feed(events.AddTask(self.now(), job_id, spec, frozenset(map(id_key, together))))
+            self.feed(events.AddTask(self.now(), job_id, spec, frozenset(map(id_key, together))))
             return self._machine.state.task(job_id, spec.id).last_modified
 
     def update_task(
@@ -313,7 +313,7 @@ class Engine:
         with self._lock:
             task = self._machine.state.task(job_id, task_id)
             spec = change(task.spec)
-            self._feed(events.UpdateTask(self.now(), job_id, task_id, spec, conditions=conditions))
+            self.feed(events.UpdateTask(self.now(), job_id, task_id, spec, conditions=conditions))
             return task.last_modified
 
     def terminate_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
@@ -323,7 +323,7 @@ class Engine:
         Refusals: ``JobNotFound``, ``TaskNotFound``, ``TaskCompleted``.
         """
         with self._lock:
-            self._feed(events.TerminateTask(self.now(), job_id, task_id, conditions=conditions))
+            self.feed(events.TerminateTask(self.now(), job_id, task_id, conditions=conditions))
             return self._machine.state.task(job_id, task_id).last_modified
 
     def reactivate_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> datetime:
@@ -334,12 +334,12 @@ class Engine:
         job's state.
         """
         with self._lock:
-            self._feed(events.ReactivateTask(self.now(), job_id, task_id, conditions=conditions))
+            self.feed(events.ReactivateTask(self.now(), job_id, task_id, conditions=conditions))
             return self._machine.state.task(job_id, task_id).last_modified
 
     def delete_task(self, job_id: str, task_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
         """Delete a task and its files, ending its processes. Refusals: ``JobNotFound``, ``TaskNotFound``."""
-        self._feed(events.DeleteTask(self.now(), job_id, task_id, conditions=conditions))
+        self.feed(events.DeleteTask(self.now(), job_id, task_id, conditions=conditions))
 
     def tasks_as_listed(self, job_id: str) -> list[Task]:
         """
@@ -399,7 +399,7 @@ class Engine:
         """
         with self._lock:
             while (timer := self._timers.take_due(self.now())) is not None:
-                self._feed(events.TimerDue(self.now(), timer))
+                self.feed(events.TimerDue(self.now(), timer))
 
     # --- events and instructions ---------------------------------------------------------------------
 
@@ -407,10 +407,14 @@ class Engine:
         """Take a report of the executor; after the close nobody wants it."""
         with self._lock:
             if not self._closed:
-                self._feed(make_event(self.now()))
+                self.feed(make_event(self.now()))
 
-    def _feed(self, event: events.Event) -> None:
-        """Give the machine an event, and do what it says; what fails at once is an event again."""
+    def feed(self, event: events.Event) -> None:
+        """
+        Give the machine an event, and do what it says; what fails at once is an event again.
+
+        :raises ServiceError: a user's event was refused; nothing has changed.
+        """
         with self._lock:
             if self._closed:
                 raise RuntimeError("the engine is closed")
