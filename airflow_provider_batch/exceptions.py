@@ -20,6 +20,7 @@ The errors that this provider raises, by cause.
     ├── BatchPoolUnusableError            the pool cannot run tasks, and waiting will not help
     ├── BatchDeadlineError                time ran out while the Batch task had not ended
     ├── BatchTaskLostError                a task that we submitted does not exist any more
+    ├── MemberRenderingError              launch could not make the values of a group's member
     └── BatchTaskFailedError              the Batch task ended with a failure; carries the outcome
 
 Service errors are recognised by the service's *code*, never by the HTTP status alone (every 409 of the
@@ -49,6 +50,7 @@ __all__ = [
     "BatchThrottledError",
     "BatchUnavailableError",
     "ConnectionFieldError",
+    "MemberRenderingError",
     "SpecError",
 ]
 
@@ -203,6 +205,29 @@ class BatchDeadlineError(AzureBatchError):
 
 class BatchTaskLostError(AzureBatchError):
     """A task that was submitted does not exist any more: it, its job or the account was deleted."""
+
+
+class MemberRenderingError(AzureBatchError):
+    """
+    The values of a member could not be made by launch; its own task says what becomes of it.
+
+    The cause is whatever the template, a function given to ``XComArg.map`` or the operator raised, be it a
+    skip: none of it is launch's own.
+
+    :param task_id: the member.
+    :param map_index: index of a mapped member, -1 when it is not mapped or fails as a whole.
+    :param problem: what happened.
+    """
+
+    def __init__(self, task_id: str, map_index: int, problem: str) -> None:
+        index = f"[{map_index}]" if map_index >= 0 else ""
+        super().__init__(f"{task_id}{index} cannot be rendered by launch: {problem}")
+        self.task_id = task_id
+        self.map_index = map_index
+        self.problem = problem
+
+    def __reduce__(self) -> tuple[type[MemberRenderingError], tuple[str, int, str]]:
+        return type(self), (self.task_id, self.map_index, self.problem)
 
 
 class BatchTaskFailedError(AzureBatchError):

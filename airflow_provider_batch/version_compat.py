@@ -20,6 +20,7 @@ __all__ = [
     "MIRRORS_SUPPORTED",
     "BaseHook",
     "MappedOperator",
+    "SkipMixin",
     "aget_connection",
     "amask_secret",
     "context_keys",
@@ -33,9 +34,26 @@ _AIRFLOW = Version(Version(airflow_version).base_version)
 AIRFLOW_V_3_0_PLUS = Version("3.0.0") <= _AIRFLOW
 AIRFLOW_V_3_3_PLUS = Version("3.3.0") <= _AIRFLOW
 
+
+def _from_first(name: str, *modules: str) -> Any:
+    """Return what this Airflow keeps in one of several places; newest first."""
+    for module in modules:
+        try:
+            return getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError):
+            continue
+    raise ImportError(f"this Airflow ({airflow_version}) has no {name}")
+
+
 MappedOperator: Any = importlib.import_module(
     "airflow.sdk.definitions.mappedoperator" if AIRFLOW_V_3_0_PLUS else "airflow.models.mappedoperator"
 ).MappedOperator
+#: common.compat looks for it in a place first that warns in 3.0 and 3.1
+SkipMixin: Any = (
+    _from_first("SkipMixin", "airflow.sdk.bases.skipmixin", "airflow.providers.standard.utils.skipmixin")
+    if AIRFLOW_V_3_0_PLUS
+    else _from_first("SkipMixin", "airflow.models.skipmixin")
+)
 #: whether the scheduler starts tasks in the triggerer: it does in 2.11, and again from 3.3 on
 MIRRORS_SUPPORTED = AIRFLOW_V_3_3_PLUS or not AIRFLOW_V_3_0_PLUS
 
@@ -90,12 +108,7 @@ def _masking(name: str) -> Any:
         if AIRFLOW_V_3_0_PLUS
         else ("airflow.utils.log.secrets_masker",)
     )
-    for place in places:
-        try:
-            return getattr(importlib.import_module(place), name)
-        except (ImportError, AttributeError):
-            continue
-    raise ImportError(f"this Airflow ({airflow_version}) has no {name}")
+    return _from_first(name, *places)
 
 
 def context_keys() -> frozenset[str]:

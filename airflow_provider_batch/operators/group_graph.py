@@ -13,8 +13,6 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow.providers.common.compat.sdk import SkipMixin
-
 from airflow_provider_batch.domain.graph import UNKNOWN_WIDTH, Graph, Member, compile_graph, succeeded_before
 from airflow_provider_batch.operators.member_values import (
     mapped_sources,
@@ -25,6 +23,7 @@ from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.triggers.worker_endings import may_fail_after_success
+from airflow_provider_batch.version_compat import SkipMixin
 
 __all__ = [
     "batch_members",

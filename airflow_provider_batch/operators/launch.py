@@ -21,7 +21,7 @@ from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, La
 from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint, with_ours
-from airflow_provider_batch.exceptions import AzureBatchError, SpecError
+from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
@@ -38,7 +38,7 @@ from airflow_provider_batch.operators.group_graph import (
     static_graph,
 )
 from airflow_provider_batch.operators.identity import group_identity
-from airflow_provider_batch.operators.member_rendering import MemberRenderingError, render_members
+from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, to_iso8601
 

@@ -10,39 +10,16 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import XComArg
 
-from airflow_provider_batch.exceptions import AzureBatchError
+from airflow_provider_batch.exceptions import MemberRenderingError
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.member_values import MemberValues
 from airflow_provider_batch.operators.template_needs import LAUNCH_TIME_KEYS
 from airflow_provider_batch.version_compat import MappedOperator, context_update_for_unmapped
 
-__all__ = ["MemberRenderingError", "MemberTaskInstance", "render_members"]
+__all__ = ["MemberTaskInstance", "render_members"]
 
 #: templates that stay compiled: those that all indexes of a member share, and a few of one index
 _COMPILED = 256
-
-
-class MemberRenderingError(AzureBatchError):
-    """
-    The values of a member could not be made by launch; its own task says what becomes of it.
-
-    The cause is whatever the template, a function given to ``XComArg.map`` or the operator raised, be it a
-    skip: none of it is launch's own.
-
-    :param task_id: the member.
-    :param map_index: index of a mapped member, -1 when it is not mapped or fails as a whole.
-    :param problem: what happened.
-    """
-
-    def __init__(self, task_id: str, map_index: int, problem: str) -> None:
-        index = f"[{map_index}]" if map_index >= 0 else ""
-        super().__init__(f"{task_id}{index} cannot be rendered by launch: {problem}")
-        self.task_id = task_id
-        self.map_index = map_index
-        self.problem = problem
-
-    def __reduce__(self) -> tuple[type[MemberRenderingError], tuple[str, int, str]]:
-        return type(self), (self.task_id, self.map_index, self.problem)
 
 
 def render_members(operator: Any, context: Any) -> Iterator[tuple[int, Any]]:

@@ -8,26 +8,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from airflow_provider_batch.domain.explain import explain
-from airflow_provider_batch.domain.graph import UNKNOWN_WIDTH, Graph
+from airflow_provider_batch.domain.graph import UNKNOWN_WIDTH
 from airflow_provider_batch.domain.outcome import Verdict
 from airflow_provider_batch.operators.group_graph import batch_members, static_graph
-from airflow_provider_batch.operators.member_values import is_wholly_literal, parse_time_width
+from airflow_provider_batch.operators.member_values import parse_time_width
 from airflow_provider_batch.task_groups.limits import limits_without_effect
-from airflow_provider_batch.triggers.worker_endings import (
-    endings_of_a_mirror,
-    may_fail_after_success,
-    must_start_on_a_worker,
-)
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow_provider_batch.task_groups.worker_starts import reasons_for_a_worker
+from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror, may_fail_after_success
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
 
 __all__ = ["explain_group"]
 
 _COLUMNS = 100
-
-_LATE = "late"
-_NOT_LITERAL = (
-    "its mapped arguments are not all literal: only then can Airflow 2.11 start it in the triggerer"
-)
 
 #: what needs a worker for a failure only below Airflow 3.3
 _NEEDED_BELOW_3_3 = ("retries", "on_failure_callback", "on_retry_callback")
@@ -52,7 +44,8 @@ def explain_group(group: Any) -> str:
     mirrors = [task_id for task_id, task in members.items() if task.start_from_trigger]
     if mirrors:
         lines += ["start in the triggerer, without a worker", *_wrapped(map(name, mirrors))]
-    if on_workers := _on_workers(group, graph, members):
+    reasons = reasons_for_a_worker(graph, members, group.max_mirrors)
+    if on_workers := {task_id: reasons[task_id] for task_id in members if task_id not in mirrors}:
         lines += ["start on a worker because", *_grouped(on_workers, name)]
     if notes := {task_id: found for task_id in mirrors if (found := list(_notes(members[task_id])))}:
         lines += ["notes", *_grouped(notes, name)]
@@ -64,29 +57,6 @@ def _width(task: Any) -> int | None:
         return None
     known = parse_time_width(task)
     return UNKNOWN_WIDTH if known is None else known
-
-
-def _on_workers(group: Any, graph: Graph, members: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Say for each member that starts on a worker why it does."""
-    unmapped = [task_id for task_id in graph.eager if not hasattr(members[task_id], "partial_kwargs")]
-    too_many = (
-        [f"of unmapped members the group has {len(unmapped)}, more than max_mirrors={group.max_mirrors}"]
-        if len(unmapped) > group.max_mirrors
-        else []
-    )
-    found: dict[str, list[str]] = {}
-    for task_id, task in members.items():
-        if task.start_from_trigger:
-            continue
-        if task_id in graph.late:
-            found[task_id] = [_LATE]
-            continue
-        found[task_id] = must_start_on_a_worker(task)
-        if not AIRFLOW_V_3_0_PLUS and not is_wholly_literal(task):
-            found[task_id].append(_NOT_LITERAL)
-        if task_id in unmapped:
-            found[task_id] += too_many
-    return found
 
 
 def _notes(task: Any) -> Iterator[str]:

@@ -30,12 +30,12 @@ from airflow_provider_batch.operators.group_settings import (
     outer_groups,
 )
 from airflow_provider_batch.operators.launch import AzureBatchLaunchOperator
-from airflow_provider_batch.operators.member_values import is_wholly_literal
 from airflow_provider_batch.task_groups.light import lighten
 from airflow_provider_batch.task_groups.limits import limits_without_effect
+from airflow_provider_batch.task_groups.worker_starts import reasons_for_a_worker, unmapped_eager
 from airflow_provider_batch.triggers.arguments import given_arguments
-from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror, must_start_on_a_worker
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, MIRRORS_SUPPORTED
+from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror
+from airflow_provider_batch.version_compat import MIRRORS_SUPPORTED
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -262,9 +262,8 @@ class AzureBatchJobTaskGroup(TaskGroup):
         self._draw(is_complete=True)
         members = batch_members(self)
         graph = static_graph(launch, members)
-        unmapped = [task_id for task_id in graph.eager if not _is_mapped(members[task_id])]
-        too_many = len(unmapped) > self.max_mirrors
-        if too_many and MIRRORS_SUPPORTED:
+        unmapped = unmapped_eager(graph, members)
+        if len(unmapped) > self.max_mirrors and MIRRORS_SUPPORTED:
             _log.warning(
                 "Task group %s of DAG %s has %d unmapped members that could start in the triggerer, more "
                 "than max_mirrors=%d: all of them start on workers, since so many would hold up every other "
@@ -274,9 +273,9 @@ class AzureBatchJobTaskGroup(TaskGroup):
                 len(unmapped),
                 self.max_mirrors,
             )
-        on_workers = set(graph.late).union(unmapped if too_many else ())
+        reasons = reasons_for_a_worker(graph, members, self.max_mirrors)
         for task_id, task in members.items():
-            starts = task_id not in on_workers and _may_start_in_triggerer(task)
+            starts = not reasons[task_id]
             task.start_from_trigger = starts
             task.start_trigger_args = _start_args(task, launch) if starts else None
             if starts:
@@ -323,13 +322,6 @@ def _is_mapped(node: Any) -> bool:
 def _pool_id(launch: AzureBatchLaunchOperator) -> str | None:
     pool: Any = launch.batch_pool
     return pool.get("id") if isinstance(pool, Mapping) else launch.batch_pool_id
-
-
-def _may_start_in_triggerer(task: Any) -> bool:
-    if must_start_on_a_worker(task):
-        return False
-    # The scheduler of 2.11 unmaps such a task, cannot read the XComs, and dies of it again and again.
-    return AIRFLOW_V_3_0_PLUS or is_wholly_literal(task)
 
 
 def _start_args(task: Any, launch: AzureBatchLaunchOperator) -> StartTriggerArgs:

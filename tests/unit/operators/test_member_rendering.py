@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, BaseOperator
 
+from airflow_provider_batch.exceptions import MemberRenderingError
 from airflow_provider_batch.operators import member_rendering, task
-from airflow_provider_batch.operators.member_rendering import MemberRenderingError, render_members
+from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.member_values import unknown_at_launch
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, context_update_for_unmapped
