@@ -1,1 +1,1 @@
-"""Reads and deletes the files of tasks and nodes, and nothing outside their directories."""
+"""The files of tasks and nodes, and nothing outside their directories; blobs in Azure Storage or Azurite."""
