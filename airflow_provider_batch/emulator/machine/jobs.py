@@ -50,9 +50,12 @@ def _open_job(world: World, event: events.JobVerb) -> Job:
     return job
 
 
-def create(world: World, event: events.CreateJob) -> None:
-    """Create a job; its pool need not exist."""
-    spec = event.spec
+def create(world: World, spec: JobSpec) -> Job:
+    """
+    Create a job; its pool need not exist.
+
+    :raises ServiceError: ``JobExists``, ``JobBeingDeleted``, ``ActiveJobAndScheduleQuotaReached``.
+    """
     present = world.state.jobs.get(id_key(spec.id))
     if present is not None:
         deleting = present.state is JobState.DELETING
@@ -73,6 +76,7 @@ def create(world: World, event: events.CreateJob) -> None:
     _bind(world, job)
     _watch_wall_clock(world, job)
     _watch_completion(world, job)
+    return job
 
 
 def _active_jobs(world: World) -> int:
@@ -150,10 +154,15 @@ def enable(world: World, event: events.EnableJob) -> None:
 def terminate(world: World, event: events.TerminateJob) -> None:
     """End a job."""
     job = _open_job(world, event)
-    _terminate(world, job, event.reason)
+    end(world, job, event.reason)
 
 
-def _terminate(world: World, job: Job, reason: str) -> None:
+def end(world: World, job: Job, reason: str) -> None:
+    """
+    Begin to end a job that is still open; it completes when its processes are gone.
+
+    :param reason: ``executionInfo.terminateReason``.
+    """
     move_job(world, job, JobPassage.TERMINATE)
     world.touch(job)
     job.terminate_reason = reason
@@ -196,10 +205,13 @@ def _end(world: World, job: Job) -> None:
     if job.state is JobState.TERMINATING:
         move_job(world, job, JobPassage.COMPLETE)
         job.end_time = world.now
+        world.ended_jobs.append(job)
         return
+    if job.end_time is None:
+        world.ended_jobs.append(job)
     places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}
     for pool_id, node_id in sorted(places):
-        delete_directory(world, pool_id, node_id, f"workitems/{job.id}")
+        delete_directory(world, pool_id, node_id, job.root_directory)
     del world.state.jobs[id_key(job.id)]
     del world.jobs[job.serial]
 
@@ -234,7 +246,7 @@ def on_wall_clock_timer(world: World, timer: JobWallClockTimer) -> None:
     limit = job.spec.constraints.max_wall_clock_time
     due = None if limit is None else world.later(job.creation_time, limit)
     if due is not None and due <= world.now:
-        _terminate(world, job, TerminateReason.MAX_WALL_CLOCK_TIME_EXPIRY.value)
+        end(world, job, TerminateReason.MAX_WALL_CLOCK_TIME_EXPIRY.value)
 
 
 def _watch_completion(world: World, job: Job) -> None:
@@ -255,7 +267,7 @@ def end_if_all_complete(world: World, job: Job) -> None:
         and tasks.completed
         and tasks.completed == tasks.total
     ):
-        _terminate(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
+        end(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
 
 
 def on_empty_timer(world: World, timer: EmptyJobTimer) -> None:
@@ -267,7 +279,7 @@ def on_empty_timer(world: World, timer: EmptyJobTimer) -> None:
         and not job.tasks
         and job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
     ):
-        _terminate(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
+        end(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)
 
 
 def perform(world: World, job: Job, action: JobAction) -> None:
@@ -276,7 +288,7 @@ def perform(world: World, job: Job, action: JobAction) -> None:
     if not heeds or job.state not in JOB_OPEN:
         return
     if action is JobAction.TERMINATE:
-        _terminate(world, job, TerminateReason.TASK_FAILED.value)
+        end(world, job, TerminateReason.TASK_FAILED.value)
     elif action is JobAction.DISABLE and job.state is JobState.ACTIVE:
         world.touch(job)
         _disable(world, job, DisableTasks.REQUEUE)

@@ -11,6 +11,7 @@ from typing import Any
 
 from airflow_provider_batch.emulator.machine import (
     events,
+    job_creation,
     jobs,
     nodes,
     outcomes,
@@ -57,6 +58,7 @@ class Machine:
         world = self.world
         world.now = max(world.now, event.at)
         _HANDLERS[type(event)](world, event)
+        world.ended_jobs.clear()
         for pool_key in list(world.stirred):
             scheduling.dispatch(world, pool_key)
         world.stirred.clear()
@@ -127,7 +129,7 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.RemoveNodes: pools.remove_nodes,
     events.DeletePool: pools.delete,
     events.NodeLost: pools.lose_node,
-    events.CreateJob: jobs.create,
+    events.CreateJob: job_creation.create,
     events.UpdateJob: jobs.update,
     events.DisableJob: jobs.disable,
     events.EnableJob: jobs.enable,

@@ -75,7 +75,7 @@ def _start(world: World, pool: Pool, node: Node, job: Job, task: Task) -> None:
     )
     world.runs[run.id] = run
     job.runs.add(run.id)
-    place = TaskNode(pool.id, node.id, f"workitems/{job.id}/job-1/{task.id}")
+    place = TaskNode(pool.id, node.id, f"{job.directory}/{task.id}")
     _leave_old_files(world, task, place)
     tallies.count(world, job, task, -1)
     move_task(world, task, TaskPassage.START)

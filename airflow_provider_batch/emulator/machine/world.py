@@ -65,6 +65,7 @@ class World:
     :param jobs: indexes by serial of the job.
     :param pools: indexes by serial of the pool.
     :param waiting_jobs: keys of the jobs that may start tasks, by key of their pool, which need not exist.
+    :param ended_jobs: jobs that were completed, or deleted before they were, in this event.
     :param stirred: keys of the pools in which something may start after this event.
     """
 
@@ -77,6 +78,7 @@ class World:
     jobs: dict[int, JobIndex] = field(default_factory=dict)
     pools: dict[int, PoolIndex] = field(default_factory=dict)
     waiting_jobs: dict[str, dict[str, None]] = field(default_factory=dict)
+    ended_jobs: list[Job] = field(default_factory=list)
     stirred: dict[str, None] = field(default_factory=dict)
     last_serial: int = 0
 

@@ -86,3 +86,13 @@ class Job:
     def id(self) -> str:
         """Id as the user wrote it."""
         return self.spec.id
+
+    @property
+    def root_directory(self) -> str:
+        """All that the job has on a node, relative to the node's root; a schedule's jobs share a parent."""
+        return "workitems/" + self.id.replace(":", "/")
+
+    @property
+    def directory(self) -> str:
+        """Parent of the task directories, relative to the node's root."""
+        return self.root_directory if ":" in self.id else f"{self.root_directory}/job-1"

@@ -66,7 +66,7 @@ class Jobs:
         """Create a job; its pool need not exist."""
         check_id(body["id"])
         check_display_name(body)
-        return self._engine.create_job(_spec_of(body))
+        return self._engine.create_job(job_spec(body))
 
     def get(self, job_id: str, conditions: Conditions, query: Query, links: Links) -> Found:
         """Return one job."""
@@ -121,7 +121,12 @@ class Jobs:
         return Found(counts)
 
 
-def _spec_of(body: Mapping[str, Any]) -> JobSpec:
+def job_spec(body: Mapping[str, Any]) -> JobSpec:
+    """
+    Turn the body of a create request, or a schedule's job specification with an id, into a job.
+
+    :raises ServiceError: naming the property that cannot be.
+    """
     definition = _with_defaults(body)
     return JobSpec(id=body["id"], definition=definition, **_typed(definition))
 

@@ -1,0 +1,21 @@
+"""Jobs begin: by a user's request, or because a schedule wants one."""
+
+from __future__ import annotations
+
+from airflow_provider_batch.emulator.machine import events, jobs
+from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
+
+
+def create(world: World, event: events.CreateJob) -> None:
+    """Create the job that a user wants."""
+    create_job(world, event.spec)
+
+
+def create_job(world: World, spec: JobSpec) -> Job:
+    """
+    Create a job with all that belongs to it from the start.
+
+    :raises ServiceError: as :func:`jobs.create`.
+    """
+    return jobs.create(world, spec)
