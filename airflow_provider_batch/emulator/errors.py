@@ -14,6 +14,9 @@ from collections.abc import Sequence
 
 CONDITION_NOT_MET = "The condition specified using HTTP conditional header(s) is not met."
 
+RETRY_AFTER_SECONDS = "1"
+"""How long a client is told to wait after a refusal that time heals."""
+
 
 class ServiceError(Exception):
     """
@@ -23,6 +26,8 @@ class ServiceError(Exception):
     :param status: HTTP status.
     :param message: text without request id and time, which the wire adds.
     :param values: key and value pairs of the error body.
+
+    ``retry_after`` is the text of the Retry-After header; None for no such header.
     """
 
     def __init__(self, code: str, status: int, message: str, values: Sequence[tuple[str, str]] = ()) -> None:
@@ -31,6 +36,7 @@ class ServiceError(Exception):
         self.status = status
         self.message = message
         self.values = tuple(values)
+        self.retry_after = RETRY_AFTER_SECONDS if status in (429, 503) else None
 
 
 # --- the request ------------------------------------------------------------------------------------
@@ -295,6 +301,53 @@ def operation_not_valid_on_node(reason: str) -> ServiceError:
         "The specified operation is not valid on the node.",
         (("Reason", reason),),
     )
+
+
+def _node(code: str, message: str) -> ServiceError:
+    return ServiceError(code, 409, message)
+
+
+def node_being_created() -> ServiceError:
+    """The node has no machine yet."""
+    return _node("NodeBeingCreated", "The specified node is being created.")
+
+
+def node_being_started() -> ServiceError:
+    """The node boots."""
+    return _node("NodeBeingStarted", "The specified node is being started.")
+
+
+def node_being_rebooted() -> ServiceError:
+    """The node is on its way down and up again."""
+    return _node("NodeBeingRebooted", "The specified node is being rebooted.")
+
+
+def node_being_reimaged() -> ServiceError:
+    """The node gets another disk."""
+    return _node("NodeBeingReimaged", "The specified node is being reimaged.")
+
+
+def node_state_unusable() -> ServiceError:
+    """The node is broken."""
+    return _node("NodeStateUnusable", "The specified node is unusable.")
+
+
+def node_already_in_target_scheduling_state() -> ServiceError:
+    """The node's scheduling is as wanted already."""
+    return _node(
+        "NodeAlreadyInTargetSchedulingState",
+        "The specified node is already in the target scheduling state.",
+    )
+
+
+def node_user_exists() -> ServiceError:
+    """A user of that name exists on the node."""
+    return _node("NodeUserExists", "The specified node user already exists.")
+
+
+def node_user_not_found() -> ServiceError:
+    """There is no such user on the node."""
+    return ServiceError("NodeUserNotFound", 404, "The specified node user does not exist.")
 
 
 # --- jobs -------------------------------------------------------------------------------------------

@@ -59,29 +59,84 @@ class NodePassage(Enum):
     START_TASK_FAILED = "start task failed"
     WORK = "first task begins"
     REST = "last task ended"
+    GO_OFFLINE = "nothing runs and nothing may"
+    COME_ONLINE = "scheduling is enabled"
+    REBOOT = "reboot"
+    REIMAGE = "reimage"
+    UPGRADE = "upgrade the operating system"
+    DEALLOCATE = "deallocate"
+    DEALLOCATED = "deallocated"
+    PREEMPT = "preempt"
+    RETURN = "a machine is there again"
+    MISS = "lose contact"
+    RECOVER = "contact again"
+    RECOVER_WORKING = "contact again, tasks run"
+    RECOVER_OFFLINE = "contact again, nothing may run"
     LEAVE = "leave"
     LOSE = "lose"
 
 
+_AT_WORK = (NodeState.IDLE, NodeState.RUNNING, NodeState.OFFLINE)
+#: what a reboot may mend, besides the nodes that work
+_MENDABLE = (NodeState.START_TASK_FAILED, NodeState.UNUSABLE)
 _ABOARD = (
+    *_AT_WORK,
     NodeState.CREATING,
     NodeState.STARTING,
     NodeState.WAITING_FOR_START_TASK,
     NodeState.START_TASK_FAILED,
-    NodeState.IDLE,
-    NodeState.RUNNING,
+    NodeState.REBOOTING,
+    NodeState.REIMAGING,
+    NodeState.UPGRADING_OS,
+    NodeState.UNKNOWN,
 )
+_WITHOUT_MACHINE = (NodeState.DEALLOCATING, NodeState.DEALLOCATED, NodeState.PREEMPTED)
 
 NODE: Mapping[tuple[NodeState, NodePassage], NodeState] = {
     (NodeState.CREATING, NodePassage.BOOT): NodeState.STARTING,
+    (NodeState.REBOOTING, NodePassage.BOOT): NodeState.STARTING,
+    (NodeState.REIMAGING, NodePassage.BOOT): NodeState.STARTING,
+    (NodeState.UPGRADING_OS, NodePassage.BOOT): NodeState.STARTING,
+    (NodeState.DEALLOCATED, NodePassage.BOOT): NodeState.STARTING,
     (NodeState.STARTING, NodePassage.READY): NodeState.IDLE,
+    (NodeState.STARTING, NodePassage.GO_OFFLINE): NodeState.OFFLINE,
     (NodeState.STARTING, NodePassage.AWAIT_START_TASK): NodeState.WAITING_FOR_START_TASK,
     (NodeState.WAITING_FOR_START_TASK, NodePassage.READY): NodeState.IDLE,
+    (NodeState.WAITING_FOR_START_TASK, NodePassage.GO_OFFLINE): NodeState.OFFLINE,
     (NodeState.WAITING_FOR_START_TASK, NodePassage.START_TASK_FAILED): NodeState.START_TASK_FAILED,
     (NodeState.IDLE, NodePassage.WORK): NodeState.RUNNING,
     (NodeState.RUNNING, NodePassage.REST): NodeState.IDLE,
+    (NodeState.IDLE, NodePassage.GO_OFFLINE): NodeState.OFFLINE,
+    (NodeState.RUNNING, NodePassage.GO_OFFLINE): NodeState.OFFLINE,
+    (NodeState.OFFLINE, NodePassage.COME_ONLINE): NodeState.IDLE,
+    **{(state, NodePassage.REBOOT): NodeState.REBOOTING for state in (*_AT_WORK, *_MENDABLE)},
+    **{(state, NodePassage.REIMAGE): NodeState.REIMAGING for state in (*_AT_WORK, *_MENDABLE)},
+    **{(state, NodePassage.UPGRADE): NodeState.UPGRADING_OS for state in _AT_WORK},
+    **{(state, NodePassage.DEALLOCATE): NodeState.DEALLOCATING for state in _AT_WORK},
+    (NodeState.DEALLOCATING, NodePassage.DEALLOCATED): NodeState.DEALLOCATED,
+    **{(state, NodePassage.PREEMPT): NodeState.PREEMPTED for state in (*_ABOARD, NodeState.UNUSABLE)},
+    (NodeState.PREEMPTED, NodePassage.RETURN): NodeState.CREATING,
+    **{(state, NodePassage.MISS): NodeState.UNKNOWN for state in _AT_WORK},
+    (NodeState.UNKNOWN, NodePassage.RECOVER): NodeState.IDLE,
+    (NodeState.UNKNOWN, NodePassage.RECOVER_WORKING): NodeState.RUNNING,
+    (NodeState.UNKNOWN, NodePassage.RECOVER_OFFLINE): NodeState.OFFLINE,
     **{(state, NodePassage.LOSE): NodeState.UNUSABLE for state in _ABOARD},
-    **{(state, NodePassage.LEAVE): NodeState.LEAVING_POOL for state in (*_ABOARD, NodeState.UNUSABLE)},
+    **{
+        (state, NodePassage.LEAVE): NodeState.LEAVING_POOL
+        for state in (*_ABOARD, *_WITHOUT_MACHINE, NodeState.UNUSABLE)
+    },
+}
+
+#: states in which users may act on a node: what works, and what a reboot may mend
+NODE_AT_WORK = frozenset({NodeState.IDLE, NodeState.RUNNING})
+NODE_MENDABLE = frozenset(_MENDABLE)
+
+NODE_REFUSALS: Mapping[NodeState, Callable[[], errors.ServiceError]] = {
+    NodeState.CREATING: errors.node_being_created,
+    NodeState.STARTING: errors.node_being_started,
+    NodeState.REBOOTING: errors.node_being_rebooted,
+    NodeState.REIMAGING: errors.node_being_reimaged,
+    NodeState.UNUSABLE: errors.node_state_unusable,
 }
 
 

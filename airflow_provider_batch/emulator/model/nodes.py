@@ -57,6 +57,31 @@ class NodeError:
     error_details: tuple[tuple[str, str], ...] = ()
 
 
+@dataclass(frozen=True)
+class NodeUser:
+    """
+    An account for remote login. The password itself is never kept.
+
+    :param expiry_time: from then on the account does not exist.
+    """
+
+    name: str
+    expiry_time: datetime
+    is_admin: bool = False
+    has_password: bool = False
+    ssh_public_key: str | None = None
+
+
+@dataclass(frozen=True)
+class NodeUsage:
+    """A time during which a machine was held for a node, whether it worked or not."""
+
+    pool_id: str
+    vm_size: str
+    start: datetime
+    end: datetime
+
+
 @dataclass
 class Node:
     """
@@ -68,6 +93,13 @@ class Node:
     :param runs: ids of the processes on this node, of tasks and of the start task.
     :param used_slots: slots taken by the task processes; never more than the pool's ``task_slots_per_node``.
     :param recent_tasks: oldest first.
+    :param boot: grows with each boot, of which the first makes it 1: what must happen again after a reboot
+        (start task, packages of the pool, a preparation that asks for it) is remembered with this number.
+    :param image: grows when the disk is made anew: what was done on an earlier one is gone.
+    :param keeps_files: it does not go before the retention times of its tasks' files are over.
+    :param wakes: number of the timer that it waits for; earlier ones mean nothing any more.
+    :param held_since: since when a machine is held for it; None while there is none.
+    :param users: by name in lower case.
     """
 
     id: str
@@ -89,6 +121,12 @@ class Node:
     runs: set[int] = field(default_factory=set)
     recent_tasks: list[RecentTask] = field(default_factory=list)
     errors: tuple[NodeError, ...] = ()
+    boot: int = 0
+    image: int = 1
+    keeps_files: bool = False
+    wakes: int = 0
+    held_since: datetime | None = None
+    users: dict[str, NodeUser] = field(default_factory=dict)
     story: list[str] = field(default_factory=list, repr=False)
 
     @property
