@@ -88,6 +88,8 @@ class Node:
     One node.
 
     :param number: counts the nodes of a pool from 0, for addresses and ports.
+    :param boots: grows when the node is rebooted: what ran at an earlier boot may have to run again.
+    :param images: grows when the node is reimaged: what was there before is gone.
     :param last_boot_time: None until the node has started.
     :param start_task: the REST JSON of the start task that this node took from its pool; None for none.
     :param runs: ids of the processes on this node, of tasks and of the start task.
@@ -111,6 +113,8 @@ class Node:
     state_transition_time: datetime
     allocation_time: datetime
     scheduling_state: SchedulingState = SchedulingState.ENABLED
+    boots: int = 0
+    images: int = 0
     last_boot_time: datetime | None = None
     start_task: Mapping[str, Any] | None = None
     start_task_info: StartTaskInfo | None = None
