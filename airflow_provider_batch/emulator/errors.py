@@ -401,6 +401,51 @@ def active_job_and_schedule_quota_reached() -> ServiceError:
     )
 
 
+def job_schedule_not_found() -> ServiceError:
+    """There is no such job schedule."""
+    return ServiceError("JobScheduleNotFound", 404, "The specified job schedule does not exist.")
+
+
+def job_schedule_exists() -> ServiceError:
+    """A job schedule of that id exists."""
+    return ServiceError("JobScheduleExists", 409, "The specified job schedule already exists.")
+
+
+def job_with_same_id_exists() -> ServiceError:
+    """A job has the id that a job schedule was to have: they share one name space."""
+    return ServiceError("JobWithSameIdExists", 409, "A job with the specified id already exists.")
+
+
+def job_schedule_with_same_id_exists() -> ServiceError:
+    """A job schedule has the id that a job was to have: they share one name space."""
+    return ServiceError(
+        "JobScheduleWithSameIdExists", 409, "A job schedule with the specified id already exists."
+    )
+
+
+def job_schedule_completed() -> ServiceError:
+    """The job schedule has ended."""
+    return ServiceError(
+        "JobScheduleCompleted", 409, "The specified job schedule is already in a completed state."
+    )
+
+
+def job_schedule_being_terminated() -> ServiceError:
+    """The job schedule is ending."""
+    return ServiceError(
+        "JobScheduleBeingTerminated", 409, "The specified job schedule is being terminated."
+    )
+
+
+def job_schedule_being_deleted() -> ServiceError:
+    """The job schedule is going away."""
+    return ServiceError(
+        "JobScheduleBeingDeleted",
+        409,
+        "The specified job schedule has been marked for deletion and is being garbage collected.",
+    )
+
+
 def operation_invalid_for_current_state() -> ServiceError:
     """The resource's state forbids the operation."""
     return ServiceError(

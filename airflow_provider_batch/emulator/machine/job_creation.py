@@ -9,13 +9,10 @@ from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 
 def create(world: World, event: events.CreateJob) -> None:
     """Create the job that a user wants."""
+    jobs.refuse_new(world, event.spec.id)
     create_job(world, event.spec)
 
 
 def create_job(world: World, spec: JobSpec) -> Job:
-    """
-    Create a job with all that belongs to it from the start.
-
-    :raises ServiceError: as :func:`jobs.create`.
-    """
+    """Create a job with all that belongs to it from the start; its id is free."""
     return jobs.create(world, spec)

@@ -20,6 +20,7 @@ from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.states import (
     DisableTasks,
     JobAction,
+    JobScheduleState,
     JobState,
     OnAllTasksComplete,
     OnTaskFailure,
@@ -50,18 +51,36 @@ def _open_job(world: World, event: events.JobVerb) -> Job:
     return job
 
 
-def create(world: World, spec: JobSpec) -> Job:
+def refuse_new(world: World, job_id: str) -> None:
     """
-    Create a job; its pool need not exist.
+    Refuse another job that a user wants.
 
-    :raises ServiceError: ``JobExists``, ``JobBeingDeleted``, ``ActiveJobAndScheduleQuotaReached``.
+    :raises ServiceError: ``JobExists``, ``JobBeingDeleted``, ``JobScheduleWithSameIdExists``,
+        ``ActiveJobAndScheduleQuotaReached``.
     """
-    present = world.state.jobs.get(id_key(spec.id))
+    present = world.state.jobs.get(id_key(job_id))
     if present is not None:
         deleting = present.state is JobState.DELETING
         raise errors.job_being_deleted() if deleting else errors.job_exists()
-    if _active_jobs(world) >= world.settings.active_job_quota:
+    if id_key(job_id) in world.state.schedules:
+        raise errors.job_schedule_with_same_id_exists()
+    refuse_over_quota(world)
+
+
+def refuse_over_quota(world: World) -> None:
+    """
+    Refuse another job or job schedule when there are as many as may be; completed ones do not count.
+
+    :raises ServiceError: ``ActiveJobAndScheduleQuotaReached``.
+    """
+    active = sum(job.state is not JobState.COMPLETED for job in world.state.jobs.values())
+    active += sum(s.state is not JobScheduleState.COMPLETED for s in world.state.schedules.values())
+    if active >= world.settings.active_job_quota:
         raise errors.active_job_and_schedule_quota_reached()
+
+
+def create(world: World, spec: JobSpec) -> Job:
+    """Create a job that nothing forbids; its pool need not exist."""
     job = Job(
         spec=spec,
         serial=world.serial(),
@@ -77,10 +96,6 @@ def create(world: World, spec: JobSpec) -> Job:
     _watch_wall_clock(world, job)
     _watch_completion(world, job)
     return job
-
-
-def _active_jobs(world: World) -> int:
-    return sum(job.state is not JobState.COMPLETED for job in world.state.jobs.values())
 
 
 def _bind(world: World, job: Job) -> None:
@@ -207,13 +222,12 @@ def _end(world: World, job: Job) -> None:
         job.end_time = world.now
         world.ended_jobs.append(job)
         return
-    if job.end_time is None:
-        world.ended_jobs.append(job)
     places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}
     for pool_id, node_id in sorted(places):
         delete_directory(world, pool_id, node_id, job.root_directory)
     del world.state.jobs[id_key(job.id)]
     del world.jobs[job.serial]
+    world.ended_jobs.append(job)
 
 
 def delete_directory(world: World, pool_id: str, node_id: str, directory: str) -> None:

@@ -1,4 +1,4 @@
-"""The account's pools and jobs as the machine keeps them: look-ups for those who read."""
+"""The account's pools, jobs and job schedules as the machine keeps them: look-ups for those who read."""
 
 from __future__ import annotations
 
@@ -9,22 +9,25 @@ from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool
+from airflow_provider_batch.emulator.model.schedules import JobSchedule
 from airflow_provider_batch.emulator.model.tasks import Task
 
 
 @dataclass
 class State:
     """
-    Pools (with their nodes) and jobs (with their tasks).
+    Pools (with their nodes), jobs (with their tasks) and job schedules.
 
     Readers hold the engine's lock, copy what they need, and change nothing.
 
     :param pools: by ``id_key`` of the id, in order of creation; pools being deleted included.
-    :param jobs: likewise.
+    :param jobs: likewise, those of job schedules included.
+    :param schedules: likewise.
     """
 
     pools: dict[str, Pool] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
+    schedules: dict[str, JobSchedule] = field(default_factory=dict)
 
     def pool(self, pool_id: str) -> Pool:
         """
@@ -58,6 +61,17 @@ class State:
             return self.jobs[id_key(job_id)]
         except KeyError:
             raise errors.job_not_found() from None
+
+    def schedule(self, schedule_id: str) -> JobSchedule:
+        """
+        Return a job schedule.
+
+        :raises ServiceError: ``JobScheduleNotFound``.
+        """
+        try:
+            return self.schedules[id_key(schedule_id)]
+        except KeyError:
+            raise errors.job_schedule_not_found() from None
 
     def task(self, job_id: str, task_id: str) -> Task:
         """

@@ -16,6 +16,7 @@ from enum import Enum
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.model.states import (
     AllocationState,
+    JobScheduleState,
     JobState,
     NodeState,
     PoolState,
@@ -176,6 +177,36 @@ JOB_REFUSALS: Mapping[JobState, Callable[[], errors.ServiceError]] = {
     JobState.TERMINATING: errors.job_being_terminated,
     JobState.COMPLETED: errors.job_completed,
     JobState.DELETING: errors.job_being_deleted,
+}
+
+
+class SchedulePassage(Enum):
+    """What moves a job schedule's state."""
+
+    DISABLE = "disable"
+    ENABLE = "enable"
+    TERMINATE = "terminate"
+    COMPLETE = "complete"
+    DELETE = "delete"
+
+
+SCHEDULE: Mapping[tuple[JobScheduleState, SchedulePassage], JobScheduleState] = {
+    (JobScheduleState.ACTIVE, SchedulePassage.DISABLE): JobScheduleState.DISABLED,
+    (JobScheduleState.DISABLED, SchedulePassage.ENABLE): JobScheduleState.ACTIVE,
+    (JobScheduleState.ACTIVE, SchedulePassage.TERMINATE): JobScheduleState.TERMINATING,
+    (JobScheduleState.DISABLED, SchedulePassage.TERMINATE): JobScheduleState.TERMINATING,
+    (JobScheduleState.TERMINATING, SchedulePassage.COMPLETE): JobScheduleState.COMPLETED,
+    **{
+        (state, SchedulePassage.DELETE): JobScheduleState.DELETING
+        for state in JobScheduleState
+        if state is not JobScheduleState.DELETING
+    },
+}
+
+SCHEDULE_REFUSALS: Mapping[JobScheduleState, Callable[[], errors.ServiceError]] = {
+    JobScheduleState.TERMINATING: errors.job_schedule_being_terminated,
+    JobScheduleState.COMPLETED: errors.job_schedule_completed,
+    JobScheduleState.DELETING: errors.job_schedule_being_deleted,
 }
 
 

@@ -60,6 +60,15 @@ class JobEndTimer:
 
 
 @dataclass(frozen=True)
+class ScheduleTimer:
+    """A job schedule may have something to do; ``due`` tells this moment from those it no longer awaits."""
+
+    schedule_key: str
+    schedule_serial: int
+    due: datetime
+
+
+@dataclass(frozen=True)
 class RetentionTimer:
     """A completed task's files may go; ``end_time`` tells this completion from a later one."""
 
@@ -78,4 +87,5 @@ Timer = (
     | EmptyJobTimer
     | JobEndTimer
     | RetentionTimer
+    | ScheduleTimer
 )

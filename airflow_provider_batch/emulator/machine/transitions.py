@@ -12,6 +12,8 @@ from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool
+from airflow_provider_batch.emulator.model.schedules import JobSchedule
+from airflow_provider_batch.emulator.model.states import JobScheduleState
 from airflow_provider_batch.emulator.model.tasks import Task
 
 #: lines of an entity's story that are kept
@@ -91,6 +93,16 @@ def move_job(world: World, job: Job, passage: tables.JobPassage) -> None:
     if before not in tables.JOB_PASSING:
         job.previous_state, job.previous_state_transition_time = before, since
     world.moved_by_node(job)
+
+
+def move_schedule(world: World, schedule: JobSchedule, passage: tables.SchedulePassage) -> None:
+    """Change a job schedule's state; terminating is only passed through, and not remembered as previous."""
+    before, since = schedule.state, schedule.state_transition_time
+    entity = f"job schedule {schedule.id}"
+    schedule.state = _next(tables.SCHEDULE, entity, before, passage, schedule.story, world.now)
+    schedule.state_transition_time = world.now
+    if before is not JobScheduleState.TERMINATING:
+        schedule.previous_state, schedule.previous_state_transition_time = before, since
 
 
 def move_task(world: World, task: Task, passage: tables.TaskPassage) -> None:

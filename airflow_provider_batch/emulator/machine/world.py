@@ -65,7 +65,8 @@ class World:
     :param jobs: indexes by serial of the job.
     :param pools: indexes by serial of the pool.
     :param waiting_jobs: keys of the jobs that may start tasks, by key of their pool, which need not exist.
-    :param ended_jobs: jobs that were completed, or deleted before they were, in this event.
+    :param ended_jobs: jobs that were completed or are gone since this event began: at its end their schedules
+        and their own pools hear of it.
     :param stirred: keys of the pools in which something may start after this event.
     """
 

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
 from airflow_provider_batch.emulator.model.commands import EnvironmentSetting
+from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.states import (
     JobState,
     OnAllTasksComplete,
@@ -37,6 +39,7 @@ class JobSpec:
 
     :param definition: the REST JSON that GET echoes, defaults filled in, without what the service computes.
     :param pool_id: a pool that need not exist: the job waits for one of that id.
+    :param auto_pool: the pool that the job brings with it; ``pool_id`` is then made by the service.
     :param max_parallel_tasks: -1 for no limit.
     """
 
@@ -50,6 +53,7 @@ class JobSpec:
     on_all_tasks_complete: OnAllTasksComplete = OnAllTasksComplete.NO_ACTION
     on_task_failure: OnTaskFailure = OnTaskFailure.NO_ACTION
     common_environment_settings: tuple[EnvironmentSetting, ...] = ()
+    auto_pool: AutoPoolSpec | None = None
 
 
 @dataclass
@@ -63,6 +67,8 @@ class Job:
     :param tasks: by key of the task id (``ids.id_key``), in order of creation.
     :param counts: kept in step with ``tasks``.
     :param runs: ids of the job's processes, those of deleted tasks that still end included.
+    :param scheduling_error: why the job's own pool could not be created.
+    :param auto_pool_id: the pool that was created for this job alone.
     :param last_modified: moved by what users do and when the job starts to terminate, never by what nodes do.
     """
 
@@ -75,6 +81,8 @@ class Job:
     start_time: datetime
     end_time: datetime | None = None
     terminate_reason: str | None = None
+    scheduling_error: FailureInfo | None = None
+    auto_pool_id: str | None = None
     previous_state: JobState | None = None
     previous_state_transition_time: datetime | None = None
     tasks: dict[str, Task] = field(default_factory=dict)
@@ -86,6 +94,12 @@ class Job:
     def id(self) -> str:
         """Id as the user wrote it."""
         return self.spec.id
+
+    @property
+    def schedule_id(self) -> str | None:
+        """Id of the job schedule that created the job; no other job has a colon in its id."""
+        schedule_id, colon, _ = self.id.rpartition(":")
+        return schedule_id if colon else None
 
     @property
     def root_directory(self) -> str:

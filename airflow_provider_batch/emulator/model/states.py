@@ -72,6 +72,23 @@ class JobState(str, Enum):
     DELETING = "deleting"
 
 
+class JobScheduleState(str, Enum):
+    """Life of a job schedule."""
+
+    ACTIVE = "active"
+    DISABLED = "disabled"
+    TERMINATING = "terminating"
+    COMPLETED = "completed"
+    DELETING = "deleting"
+
+
+class PoolLifetime(str, Enum):
+    """What an automatically created pool belongs to, and goes with."""
+
+    JOB = "job"
+    JOB_SCHEDULE = "jobschedule"
+
+
 class TaskState(str, Enum):
     """Life of a task."""
 
@@ -156,3 +173,5 @@ class TerminateReason(str, Enum):
     TASK_FAILED = "TaskFailed"
     JOB_MANAGER_COMPLETE = "JMComplete"
     MAX_WALL_CLOCK_TIME_EXPIRY = "MaxWallClockTimeExpiry"
+    #: as recorded; the documentation says TerminateJobSchedule
+    TERMINATE_SCHEDULE = "TerminateWorkitem"
