@@ -129,3 +129,173 @@ def node_failed(reason: str) -> FailureInfo:
         "An unknown scheduling error has occurred.",
         (("Message", reason),),
     )
+
+
+def resource_container_not_found(container: str) -> FailureInfo:
+    """The container of a resource file does not exist."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ResourceContainerNotFound",
+        "One of the specified Azure Blob container(s) is not found.",
+        (("Container", container),),
+    )
+
+
+def resource_container_access_denied(container: str) -> FailureInfo:
+    """The container of a resource file may not be listed."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ResourceContainerAccessDenied",
+        "Access for one of the specified Azure Blob container(s) is denied.",
+        (("Container", container),),
+    )
+
+
+def resource_container_list_timed_out(container: str) -> FailureInfo:
+    """The list of a container did not arrive in time."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "ResourceContainerListTimedOut",
+        "Listing one of the specified Azure Blob container(s) timed out.",
+        (("Container", container),),
+    )
+
+
+def resource_container_list_failed(container: str, reason: str) -> FailureInfo:
+    """A container could not be listed, for a reason that has no code of its own."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "ResourceContainerListMiscError",
+        "An error occurred while listing one of the specified Azure Blob container(s).",
+        (("Container", container), ("Message", reason)),
+    )
+
+
+def resource_directory_failed(file_path: str, reason: str) -> FailureInfo:
+    """A directory for a resource file could not be made."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "ResourceDirectoryCreateFailed",
+        "Failed to create a directory for one of the specified resource files on the node.",
+        (("FilePath", file_path), ("Message", reason)),
+    )
+
+
+def resource_write_failed(file_path: str, reason: str) -> FailureInfo:
+    """A resource file was begun and could not be written to its end."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "ResourceFileWriteFailed",
+        "Failed to write one of the specified resource files on the node.",
+        (("FilePath", file_path), ("Message", reason)),
+    )
+
+
+def disk_full(what: str) -> FailureInfo:
+    """There is no room for what the task needs."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "DiskFull",
+        "There is not enough disk space on the node that was selected to run the task.",
+        (("Message", f"No space left for {what}"),),
+    )
+
+
+def application_package_failed(application_id: str, version: str | None, reason: str) -> FailureInfo:
+    """An application package is missing, or could not be fetched or unpacked."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ApplicationPackageError",
+        "One or more application packages could not be deployed.",
+        (("ApplicationId", application_id), ("Version", version or "(default)"), ("Message", reason)),
+    )
+
+
+def container_invalid_image(image: str, reason: str) -> FailureInfo:
+    """The image of a container cannot be had."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ContainerInvalidImage",
+        "One or more container images specified are invalid",
+        (("Image", image), ("Message", reason)),
+    )
+
+
+def container_invalid_registry(server: str, reason: str) -> FailureInfo:
+    """A registry does not let us in."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ContainerInvalidRegistry",
+        "One or more container registries specified are invalid",
+        (("Registry", server), ("Message", reason)),
+    )
+
+
+def container_invalid_settings(reason: str) -> FailureInfo:
+    """The container cannot be made as asked."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ContainerInvalidSettings",
+        "One or more container settings specified are invalid",
+        (("Message", reason),),
+    )
+
+
+def container_failed(reason: str) -> FailureInfo:
+    """The container could not be run, for a reason that has no code of its own."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "ContainerMiscError",
+        "An error occurred while running the container",
+        (("Message", reason),),
+    )
+
+
+def upload_container_not_found(file_path: str) -> FailureInfo:
+    """The container for an output file does not exist."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "FileUploadContainerNotFound",
+        "One of the specified Azure container(s) was not found while attempting to upload an output file",
+        (("FilePath", file_path),),
+    )
+
+
+def upload_access_denied(file_path: str) -> FailureInfo:
+    """The container for an output file refuses us."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "FileUploadAccessDenied",
+        "Access was denied while attempting to upload an output file",
+        (("FilePath", file_path),),
+    )
+
+
+def upload_conflict(file_path: str) -> FailureInfo:
+    """What is in the container forbids the upload of an output file."""
+    return FailureInfo(
+        ErrorCategory.USER_ERROR,
+        "FileUploadConflict",
+        "A conflict occurred while attempting to upload an output file",
+        (("FilePath", file_path),),
+    )
+
+
+def upload_timed_out(file_path: str) -> FailureInfo:
+    """An output file could not be uploaded in time."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "FileUploadTimedOut",
+        "The upload of an output file timed out",
+        (("FilePath", file_path),),
+    )
+
+
+def upload_failed(file_path: str, reason: str) -> FailureInfo:
+    """An output file could not be uploaded, for a reason that has no code of its own."""
+    return FailureInfo(
+        ErrorCategory.SERVER_ERROR,
+        "FileUploadMiscError",
+        "An error occurred while attempting to upload an output file",
+        (("FilePath", file_path), ("Message", reason)),
+    )

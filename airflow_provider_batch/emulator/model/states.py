@@ -175,3 +175,19 @@ class TerminateReason(str, Enum):
     MAX_WALL_CLOCK_TIME_EXPIRY = "MaxWallClockTimeExpiry"
     #: as recorded; the documentation says TerminateJobSchedule
     TERMINATE_SCHEDULE = "TerminateWorkitem"
+
+
+class SubtaskState(str, Enum):
+    """Life of one instance of a task on several nodes."""
+
+    PREPARING = "preparing"
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class OutputFileUploadCondition(str, Enum):
+    """After which end of its command a task's output files are uploaded."""
+
+    TASK_SUCCESS = "tasksuccess"
+    TASK_FAILURE = "taskfailure"
+    TASK_COMPLETION = "taskcompletion"

@@ -9,9 +9,11 @@ from enum import Enum
 from typing import Any
 
 from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies
 from airflow_provider_batch.emulator.model.exits import ExitConditions
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.multi_instance import MultiInstanceSettings, Subtask
 from airflow_provider_batch.emulator.model.states import TaskResult, TaskState
 
 
@@ -37,6 +39,7 @@ class TaskSpec:
 
     :param definition: the REST JSON that GET echoes, defaults filled in, without what the service computes.
     :param affinity_id: a node that is preferred when it has room.
+    :param multi_instance: None for a task on one node.
     """
 
     id: str
@@ -47,6 +50,7 @@ class TaskSpec:
     depends_on: TaskDependencies = field(default_factory=TaskDependencies)
     exit_conditions: ExitConditions = field(default_factory=ExitConditions)
     affinity_id: str | None = None
+    multi_instance: MultiInstanceSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,7 @@ class TaskExecutionInfo:
     The task's present or last run, and how often it was run again.
 
     :param start_time: None until the process runs; a task that was ended before has none.
+    :param container_info: None for a task that runs on the node itself.
     """
 
     start_time: datetime | None = None
@@ -62,6 +67,7 @@ class TaskExecutionInfo:
     exit_code: int | None = None
     result: TaskResult | None = None
     failure_info: FailureInfo | None = None
+    container_info: ContainerInfo | None = None
     retry_count: int = 0
     last_retry_time: datetime | None = None
     requeue_count: int = 0
@@ -98,7 +104,8 @@ class Task:
     :param node: where it runs or ran last; None while active. A completed task without one has ``nodeInfo:
         {}``.
     :param files_at: where its files are; outlives ``node`` when the task waits for its next run.
-    :param run_id: process that runs now; None without.
+    :param run_id: process that runs now, of several instances the primary's; None without.
+    :param subtasks: the other instances of the present or last run; empty for a task on one node.
     :param clock_started: when it first ran since it was added or reactivated; None before.
     :param satisfied: the tasks that depend on it may start.
     :param last_modified: moved by what users do, never by what nodes do.
@@ -118,6 +125,7 @@ class Task:
     files: TaskFiles = TaskFiles.NONE
     files_at: TaskNode | None = None
     run_id: int | None = None
+    subtasks: list[Subtask] = field(default_factory=list)
     clock_started: datetime | None = None
     satisfied: bool = False
     story: list[str] = field(default_factory=list, repr=False)
@@ -126,6 +134,12 @@ class Task:
     def id(self) -> str:
         """Id as the user wrote it."""
         return self.spec.id
+
+    @property
+    def directories(self) -> list[TaskNode]:
+        """Every place where the task has left files, the primary's first."""
+        here = [] if self.files_at is None else [self.files_at]
+        return here + [TaskNode(part.pool_id, part.node_id, part.directory) for part in self.subtasks if here]
 
 
 @dataclass
