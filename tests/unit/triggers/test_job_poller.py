@@ -507,6 +507,8 @@ def test_whoever_is_cancelled_at_any_moment_harms_nobody_and_leaves_nothing(
         others = [spawn("survivor", mirror("t", interval=1))] if survivor else []
         await asyncio.gather(rotation(), *(visitor(*stay) for stay in stays))
         await asyncio.sleep(1)
+        if len(airflow.sessions()) > len(others):
+            await asyncio.sleep(0.1)  # it takes a moment to close the session with the old key
         assert len(airflow.sessions()) <= len(others)
         job.end("t")
         assert await asyncio.gather(*others) == [ENDED] * len(others)
