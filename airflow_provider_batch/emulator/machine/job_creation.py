@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_batch.emulator.machine import events, jobs
+from airflow_provider_batch.emulator.machine import auto_pools, events, jobs
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 
@@ -15,4 +15,6 @@ def create(world: World, event: events.CreateJob) -> None:
 
 def create_job(world: World, spec: JobSpec) -> Job:
     """Create a job with all that belongs to it from the start; its id is free."""
-    return jobs.create(world, spec)
+    job = jobs.create(world, auto_pools.with_pool_id(world, spec))
+    auto_pools.supply(world, job)
+    return job

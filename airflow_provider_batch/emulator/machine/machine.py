@@ -16,6 +16,7 @@ from airflow_provider_batch.emulator.machine import (
     nodes,
     outcomes,
     pools,
+    schedules,
     scheduling,
     tasks,
     timers,
@@ -58,7 +59,7 @@ class Machine:
         world = self.world
         world.now = max(world.now, event.at)
         _HANDLERS[type(event)](world, event)
-        world.ended_jobs.clear()
+        schedules.jobs_ended(world)
         for pool_key in list(world.stirred):
             scheduling.dispatch(world, pool_key)
         world.stirred.clear()
@@ -106,6 +107,7 @@ _TIMERS: Mapping[type, Callable[[World, Any], None]] = {
     timers.EmptyJobTimer: jobs.on_empty_timer,
     timers.JobEndTimer: jobs.on_end_timer,
     timers.RetentionTimer: tasks.on_retention_timer,
+    **schedules.TIMERS,
 }
 
 
@@ -144,4 +146,5 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.ProcessExited: _process_exited,
     events.ProcessNotStarted: _process_not_started,
     events.TimerDue: _timer_due,
+    **schedules.HANDLERS,
 }

@@ -43,7 +43,7 @@ def next_run(
 def is_over(
     configuration: ScheduleConfiguration, created: datetime, last_run: datetime | None, now: datetime
 ) -> bool:
-    """Whether the schedule has no more work once its job has ended; one that recurs stays till its deadline."""
+    """Whether nothing is left to do once the present job has ended; what recurs stays till its deadline."""
     if next_run(configuration, created, last_run, now) is not None:
         return False
     deadline = configuration.do_not_run_after
