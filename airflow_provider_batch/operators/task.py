@@ -202,6 +202,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self._work: _Work | None = None
         self._submission: Submission | None = None
         self._killed = False
+        self._left_to_trigger = False
 
     # --- what was written ------------------------------------------------------------------------
 
@@ -370,6 +371,7 @@ class AzureBatchTaskOperator(BaseOperator):
                 self._check_not_killed()
                 self._wait_in_triggerer(context, submission, deadline)
         except TaskDeferred:
+            self._left_to_trigger = True
             raise
         except BaseException as error:
             # Nobody would watch what was submitted.
@@ -394,9 +396,15 @@ class AzureBatchTaskOperator(BaseOperator):
         return self._end(Ending.from_json(event))
 
     def on_kill(self) -> None:
-        """Terminate exactly the Batch task of this try; tasks of other tries and runs are left alone."""
+        """
+        Terminate exactly the Batch task of this try; tasks of other tries and runs are left alone.
+
+        Also what the trigger watches by now is left alone. The process of a task that was deferred may take a
+        while to exit, and Airflow ends it when it takes too long (2.11: after two heartbeats that see another
+        state than *running*), or when the worker shuts down; that is no kill of the task.
+        """
         self._killed = True
-        if self._work is None:
+        if self._work is None or self._left_to_trigger:
             return
         # The signal may have come in the middle of a request to Batch or to Airflow: so a session of its
         # own, and nothing that is asked of Airflow.

@@ -31,15 +31,15 @@ from airflow_provider_batch.triggers.task_instance import (
     run_is_over,
     set_xcom,
 )
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, AIRFLOW_V_3_3_PLUS
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
 
 __all__ = ["AzureBatchTaskTrigger"]
 
 #: Time between a deferral and a resumption on a worker. A task that resumes sooner can meet the executor's
-#: late report of the worker that deferred it, which Airflow 3 takes for a crash and fails the task. The
-#: report waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s,
-#: none of 280 with 15 s.
-_BEFORE_A_WORKER = timedelta(seconds=15 if AIRFLOW_V_3_0_PLUS else 5)
+#: late report of the worker that deferred it, which Airflow takes for a crash and fails the task. The report
+#: waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s, none of
+#: 280 with 15 s. In 2.11 the race is the same.
+_BEFORE_A_WORKER = timedelta(seconds=15)
 
 
 class AzureBatchTaskTrigger(BaseTrigger):

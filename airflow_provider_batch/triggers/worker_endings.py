@@ -7,11 +7,7 @@ from typing import Any
 
 from airflow_provider_batch.domain.outcome import Verdict
 from airflow_provider_batch.triggers.arguments import given_arguments
-from airflow_provider_batch.version_compat import (
-    AIRFLOW_V_3_0_PLUS,
-    AIRFLOW_V_3_3_PLUS,
-    MIRRORS_SUPPORTED,
-)
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS, MIRRORS_SUPPORTED
 
 #: arguments that say what the Batch task is
 _PARTS_OF_THE_TASK = frozenset({"command_line", "batch_task", "environment", "resource_files", "params"})
@@ -26,28 +22,16 @@ __all__ = [
 
 def endings_for_a_worker(operator: Any, task_instance: Any) -> list[str]:
     """
-    Return the verdicts that must end on a worker.
+    Return the verdicts that must end on a worker, for a task that has started on one.
 
-    A trigger that ends its task spares a worker start, and a race in Airflow 3 that fails short tasks which
-    resume on a worker. But what a trigger ends gets no success or skip callbacks and no asset events. Below
-    3.3 a failure that a trigger reports is final whatever retries are left; and 2.11 keeps a row in its
-    database for ever for each task that a trigger ends, so there all of them end on a worker.
+    A trigger that ends its task spares a worker start, and a race in Airflow that fails short tasks which
+    resume on a worker. But what a trigger ends gets no success or skip callbacks and no asset events, and
+    below 3.3 a failure that it reports is final whatever retries are left.
 
     :param operator: the operator that defers.
     :param task_instance: its task instance.
     """
-    if not AIRFLOW_V_3_0_PLUS:
-        return [verdict.value for verdict in Verdict]
-    on_worker = []
-    if _success_needs_worker(operator):
-        on_worker.append(Verdict.SUCCESS)
-    if operator.on_skipped_callback:
-        on_worker.append(Verdict.SKIPPED)
-    if not AIRFLOW_V_3_3_PLUS:
-        on_worker.append(Verdict.FAILED)
-    if task_instance.try_number <= task_instance.max_tries or not AIRFLOW_V_3_3_PLUS:
-        on_worker.append(Verdict.FAILED_FOR_GOOD)
-    return [verdict.value for verdict in on_worker]
+    return _endings(operator, may_be_retried=task_instance.try_number <= task_instance.max_tries)
 
 
 def endings_of_a_mirror(task: Any) -> list[str]:
@@ -56,14 +40,18 @@ def endings_of_a_mirror(task: Any) -> list[str]:
 
     :param task: the member, mapped or not.
     """
+    return _endings(task, may_be_retried=bool(task.retries))
+
+
+def _endings(task: Any, *, may_be_retried: bool) -> list[str]:
     on_worker = []
     if _success_needs_worker(task):
         on_worker.append(Verdict.SUCCESS)
     if task.on_skipped_callback:
         on_worker.append(Verdict.SKIPPED)
-    if task.email or (not AIRFLOW_V_3_3_PLUS and (task.retries or _failure_callbacks(task))):
+    if task.email or (not AIRFLOW_V_3_3_PLUS and (may_be_retried or _failure_callbacks(task))):
         on_worker.append(Verdict.FAILED)
-    if Verdict.FAILED in on_worker or task.retries:
+    if Verdict.FAILED in on_worker or may_be_retried:
         on_worker.append(Verdict.FAILED_FOR_GOOD)
     return [verdict.value for verdict in on_worker]
 

@@ -372,16 +372,26 @@ def test_a_kill_leaves_the_tasks_of_others_alone(worker: Worker) -> None:
 
 
 def test_a_late_kill_of_an_earlier_try_leaves_the_task_of_the_next_try_alone(worker: Worker) -> None:
-    first = operator(deferrable=True)
-    with pytest.raises(TaskDeferred):
+    first = operator()
+
+    def next_try_and_kill() -> None:
+        with pytest.raises(TaskDeferred):
+            operator(deferrable=True).execute(context(TaskInstance(try_number=2)))
+        first.on_kill()
+
+    worker.process.at(30, next_try_and_kill)
+    with pytest.raises(Stopped):
         first.execute(context())
-    second = operator(deferrable=True)
-    with pytest.raises(TaskDeferred):
-        second.execute(context(TaskInstance(try_number=2)))
-    first.on_kill()
     assert worker.batch.live_tasks() == [only_task(worker.batch)]
-    second.on_kill()
-    assert worker.batch.live_tasks() == []
+
+
+def test_a_signal_after_the_deferral_leaves_the_task_to_its_trigger(worker: Worker) -> None:
+    found = operator(deferrable=True)
+    with pytest.raises(TaskDeferred):
+        found.execute(context())
+    worker.batch.requests.clear()
+    found.on_kill()
+    assert worker.batch.requests == []
 
 
 # --- whose work it is -------------------------------------------------------------------------------------

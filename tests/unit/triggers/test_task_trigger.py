@@ -26,7 +26,6 @@ from airflow_provider_batch.exceptions import (
 from airflow_provider_batch.triggers import effects
 from airflow_provider_batch.triggers import task as module
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 from tests.unit.domain.fake_batch import FakeBatch, Process
 from tests.unit.domain.plans import account, own
 
@@ -215,7 +214,7 @@ async def test_an_end_for_a_worker_carries_all_that_the_worker_needs(
 
 
 async def test_a_worker_is_not_called_while_the_deferral_may_still_be_reported(triggerer: Triggerer) -> None:
-    wait = 15 if AIRFLOW_V_3_0_PLUS else 5
+    wait = 15
     triggerer.batch.complete(triggerer.submission.key, 0)
     now = datetime.now(timezone.utc)
     await only_event(triggerer.trigger(worker_endings=["success"], deferred_at=now.isoformat()))

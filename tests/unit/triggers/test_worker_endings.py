@@ -7,11 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batch.domain.outcome import Verdict
 from airflow_provider_batch.triggers import worker_endings
 from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
-
-ALL = {verdict.value for verdict in Verdict}
 
 
 class Operator:
@@ -20,6 +17,9 @@ class Operator:
     outlets: tuple[Any, ...] = ()
     on_success_callback: Any = None
     on_skipped_callback: Any = None
+    on_failure_callback: Any = None
+    on_retry_callback: Any = None
+    email: Any = None
     multiple_outputs = False
     mapped: tuple[Any, ...] = ()
 
@@ -41,8 +41,7 @@ class Overriding(Operator):
 def ask(
     monkeypatch: pytest.MonkeyPatch, operator: Any, version: str = "3.3", tries: tuple[int, int] = (1, 0)
 ) -> set[str]:
-    monkeypatch.setattr(worker_endings, "AIRFLOW_V_3_0_PLUS", version >= "3.0")
-    monkeypatch.setattr(worker_endings, "AIRFLOW_V_3_3_PLUS", version >= "3.3")
+    monkeypatch.setattr(worker_endings, "AIRFLOW_V_3_3_PLUS", version == "3.3")
     return set(endings_for_a_worker(operator, SimpleNamespace(try_number=tries[0], max_tries=tries[1])))
 
 
@@ -52,8 +51,9 @@ def operator(cls: type[Operator] = Operator, **attributes: Any) -> Operator:
     return found
 
 
-def test_a_plain_task_ends_in_the_trigger(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask(monkeypatch, operator()) == set()
+@pytest.mark.parametrize("version", ["2.11", "3.1", "3.3"])
+def test_a_plain_task_ends_in_the_trigger(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    assert ask(monkeypatch, operator(), version) == set()
 
 
 @pytest.mark.parametrize(
@@ -87,11 +87,21 @@ def test_only_a_worker_can_give_up_retries(
     assert ask(monkeypatch, operator(), tries=tries) == wanted
 
 
-def test_below_3_3_a_failure_that_a_trigger_reports_would_lose_its_retries(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize("version", ["2.11", "3.1"])
+@pytest.mark.parametrize(
+    ("found", "tries"),
+    [
+        (operator(), (1, 1)),
+        (operator(on_failure_callback=print), (1, 0)),
+        (operator(on_retry_callback=print), (1, 0)),
+    ],
+    ids=["retries left", "failure callback", "retry callback"],
+)
+def test_below_3_3_a_failure_that_a_trigger_reports_would_lose_its_retries_and_callbacks(
+    monkeypatch: pytest.MonkeyPatch, found: Operator, tries: tuple[int, int], version: str
 ) -> None:
-    assert ask(monkeypatch, operator(), "3.1") == {"failed", "failed_for_good"}
+    assert ask(monkeypatch, found, version, tries) == {"failed", "failed_for_good"}
 
 
-def test_in_airflow_2_all_ends_are_on_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert ask(monkeypatch, operator(), "2.11") == ALL
+def test_only_a_worker_writes_mails(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ask(monkeypatch, operator(email="ops@example.org")) == {"failed", "failed_for_good"}
