@@ -27,7 +27,7 @@ from airflow_provider_batch.client.account import AccountSettings, SharedKey
 from airflow_provider_batch.client.session import BatchSession
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import drive, tasks_of
-from airflow_provider_batch.emulator.routes.control import KEY_HEADER
+from airflow_provider_batch.emulator.routes.control_requests import KEY_HEADER
 from airflow_provider_batch.operators.effects import WorkerEffects
 from benchmarks.cpu import CpuSeconds, by_service
 from demo.airflow_services import AirflowServices

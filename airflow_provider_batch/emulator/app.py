@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
 
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from airflow_provider_batch.emulator.clock import Clock, SystemClock
+from airflow_provider_batch.emulator.clock import ScaledClock
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.middleware.authentication import SharedKey
@@ -25,9 +23,15 @@ from airflow_provider_batch.emulator.middleware.hosts import LocalHosts
 from airflow_provider_batch.emulator.middleware.versions import ApiVersion
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.routes.control import ControlRoutes
+from airflow_provider_batch.emulator.routes.control_requests import ControlKey
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
+from airflow_provider_batch.emulator.routes.fault_control import FaultRoutes
+from airflow_provider_batch.emulator.routes.request_faults import RequestFaults
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
+from airflow_provider_batch.emulator.routes.time_control import TimeRoutes
+from airflow_provider_batch.emulator.server import Connections, Server
 from airflow_provider_batch.emulator.service.services import Services
+from airflow_provider_batch.emulator.service.time import TimeControl
 
 SHUTDOWN_SECONDS = 3
 """How long open requests may take to end after a signal."""
@@ -46,6 +50,7 @@ class Settings:
     :param allowed_hosts: names beside the local ones that a request may give as its Host.
     :param url: the address, for the tasks' environment.
     :param assumptions: answers to open questions about the service.
+    :param time_scale: seconds that pass for the account in one real second.
     """
 
     account_name: str
@@ -56,14 +61,21 @@ class Settings:
     url: str
     log_level: str = "warning"
     assumptions: Assumptions = field(default_factory=Assumptions)
+    time_scale: float = 1.0
 
 
-def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
+def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp:
     """Build the ASGI application over an engine."""
     counter = RequestCounter()
     services = Services.over(engine)
-    control = ControlRoutes(counter, services.assumptions, settings.account_name, settings.account_key)
-    routes: ASGIApp = BatchRoutes(services, counter)
+    faults = RequestFaults()
+    key = ControlKey(settings.account_key)
+    control = [
+        *ControlRoutes(counter, services.assumptions, settings.account_name, key).routes(),
+        *FaultRoutes(faults, key).routes(),
+        *TimeRoutes(TimeControl(engine, clock), key).routes(),
+    ]
+    routes: ASGIApp = BatchRoutes(services, counter, faults)
     service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key)
     # Order: what comes first sees the request first.
     middleware = [
@@ -72,30 +84,10 @@ def build_app(engine: Engine, settings: Settings, clock: Clock) -> ASGIApp:
         Middleware(LocalHosts, allowed=settings.allowed_hosts),
         Middleware(BodyLimit),
     ]
-    app = Starlette(routes=control.routes(), middleware=middleware)
+    app = Starlette(routes=control, middleware=middleware)
     # Not mounted: a mount's pattern takes no path with a line break, which a file's name may have.
     app.router.default = service
     return app
-
-
-class _Server(uvicorn.Server):
-    """Says when it listens, and ends without an error when it is asked to."""
-
-    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._listening = listening
-        # uvicorn raises the signal again once it has ended; what it then meets is this handler, not death.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._end)
-
-    def _end(self, _number: int, _frame: FrameType | None) -> None:
-        self.should_exit = True
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then say so."""
-        await super().startup(sockets=sockets)
-        if self.started:
-            self._listening()
 
 
 def serve(settings: Settings, listener: socket.socket, listening: Callable[[], None]) -> None:
@@ -105,7 +97,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
     :param listener: bound and listening.
     :param listening: called once, when requests are answered.
     """
-    clock = SystemClock()
+    clock = ScaledClock(settings.time_scale)
     engine = Engine(
         settings.root,
         account_name=settings.account_name,
@@ -115,9 +107,11 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
         ),
         clock=clock,
     )
+    connections = Connections()
     try:
         config = uvicorn.Config(
-            build_app(engine, settings, clock),
+            connections.middleware(build_app(engine, settings, clock)),
+            http=connections.protocol(),
             log_config=None,
             log_level=settings.log_level,
             access_log=settings.log_level in ("info", "debug"),
@@ -128,6 +122,6 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
             # Any web page may open a WebSocket to here, and no check above would see it.
             ws="none",
         )
-        _Server(config, listening).run(sockets=[listener])
+        Server(config, listening).run(sockets=[listener])
     finally:
         engine.close()

@@ -74,6 +74,13 @@ def parser() -> argparse.ArgumentParser:
         help="time that a node takes from allocation to idle",
     )
     serve.add_argument(
+        "--time-scale",
+        type=_scale,
+        default=1.0,
+        metavar="N",
+        help="seconds that pass for the account in one real second; tasks' processes are not faster",
+    )
+    serve.add_argument(
         "--allowed-host",
         action="append",
         default=[],
@@ -123,6 +130,7 @@ def _serve(options: argparse.Namespace) -> int:
             url=_url(listener),
             log_level=options.log_level,
             assumptions=assumptions,
+            time_scale=options.time_scale,
         )
         try:
             serve(settings, listener, lambda: _announce(settings.url))
@@ -231,3 +239,10 @@ def _seconds(text: str) -> float:
     if not 0 <= seconds <= 86400:
         raise argparse.ArgumentTypeError("seconds from 0 to 86400 are expected")
     return seconds
+
+
+def _scale(text: str) -> float:
+    scale = float(text)
+    if not 0 <= scale <= 100_000:
+        raise argparse.ArgumentTypeError("a factor from 0 to 100000 is expected")
+    return scale

@@ -233,7 +233,7 @@ def test_switches_are_listed_and_turned_by_who_has_the_key(emulator: EmulatorPro
         ("wall_clock", b'{"value": "never"}', 400, "InvalidPropertyValue"),
         ("list_lag", b'{"value": "-1"}', 400, "InvalidPropertyValue"),
         ("list_lag", b'{"value": "nan"}', 400, "InvalidPropertyValue"),
-        ("wall_clock", b'["total"]', 400, "MissingRequiredProperty"),
+        ("wall_clock", b'["total"]', 400, "InvalidRequestBody"),
         ("wall_clock", b'{"value": 3}', 400, "MissingRequiredProperty"),
         ("wall_clock", b"total", 400, "InvalidRequestBody"),
     ],

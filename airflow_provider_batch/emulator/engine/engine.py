@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from airflow_provider_batch.emulator import errors
-from airflow_provider_batch.emulator.clock import Clock, SystemClock
+from airflow_provider_batch.emulator.clock import MovableClock, ScaledClock
 from airflow_provider_batch.emulator.engine.reports import MakeEvent, RunReports
 from airflow_provider_batch.emulator.engine.root import Root
 from airflow_provider_batch.emulator.engine.timers import TimerQueue
@@ -78,13 +78,13 @@ class Engine:
         account_url: str = "http://127.0.0.1:10010",
         machine_settings: MachineSettings | None = None,
         execution_settings: ExecutionSettings | None = None,
-        clock: Clock | None = None,
+        clock: MovableClock | None = None,
         executor: Callable[[Reports], Executor] | None = None,
         run_timers: bool = True,
     ) -> None:
         self.account_name = account_name
         self.account_url = account_url
-        self._clock = clock or SystemClock()
+        self._clock = clock or ScaledClock()
         settings = machine_settings or MachineSettings()
         self._machine = Machine(replace(settings, seed=settings.seed or uuid.uuid4().hex))
         self._root = Root(root)
@@ -137,6 +137,23 @@ class Engine:
     def now(self) -> datetime:
         """Return the engine's time."""
         return self._clock.now()
+
+    # --- time ----------------------------------------------------------------------------------------
+
+    def advance(self, seconds: float) -> None:
+        """Move the time on; what is due meanwhile happens at its own moment, in order."""
+        with self._lock:
+            end = self.now() + timedelta(seconds=seconds)
+            while (due := self._timers.next_due()) is not None and due <= end:
+                self._clock.advance(max((due - self.now()).total_seconds(), 0.0))
+                self.fire_due_timers()
+            self._clock.advance(max((end - self.now()).total_seconds(), 0.0))
+            self.clock_changed()
+
+    def clock_changed(self) -> None:
+        """Look again how long it is until the next timer."""
+        with self._changed:
+            self._changed.notify_all()
 
     # --- assumptions ---------------------------------------------------------------------------------
 
@@ -462,6 +479,6 @@ class Engine:
             while not self._closed:
                 self.fire_due_timers()
                 due = self._timers.next_due()
-                seconds = None if due is None else (due - self.now()).total_seconds()
+                seconds = None if due is None else self._clock.seconds_until(due)
                 # A day is as good as the moment itself, and no platform refuses to wait that long.
-                self._changed.wait(None if seconds is None else min(max(seconds, 0.0), 86_400.0))
+                self._changed.wait(None if seconds is None else min(seconds, 86_400.0))

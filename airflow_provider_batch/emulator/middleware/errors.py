@@ -12,9 +12,6 @@ from airflow_provider_batch.emulator.clock import Clock
 from airflow_provider_batch.emulator.wire.error_body import render_error
 from airflow_provider_batch.emulator.wire.links import Links
 
-RETRY_AFTER_SECONDS = "1"
-"""How long a client is told to wait after a refusal that time heals."""
-
 log = logging.getLogger(__name__)
 
 
@@ -51,8 +48,8 @@ class ErrorBodies:
 
     def _answer(self, error: errors.ServiceError, scope: Scope) -> Response:
         headers = {"content-type": "application/json;odata=minimalmetadata"}
-        if error.status in (429, 503):
-            headers["retry-after"] = RETRY_AFTER_SECONDS
+        if error.retry_after is not None:
+            headers["retry-after"] = error.retry_after
         if error.status == 304:
             return Response(status_code=304)
         body = render_error(error, Links.of_scope(scope), scope["state"]["request_id"], self._clock.now())

@@ -6,26 +6,20 @@ Reading needs no signature. Writing needs the account key in a header that no we
 
 from __future__ import annotations
 
-import hmac
-import json
-
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.routes.control_requests import ControlKey, json_object
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
-
-KEY_HEADER = "x-batch-emulator-key"
-"""Carries the account key of a write."""
 
 
 class ControlRoutes:
     """Health, counts of requests, and answers to open questions about the service."""
 
     def __init__(
-        self, counter: RequestCounter, assumptions: AssumptionSwitches, account: str, key: str
+        self, counter: RequestCounter, assumptions: AssumptionSwitches, account: str, key: ControlKey
     ) -> None:
         self._counter = counter
         self._assumptions = assumptions
@@ -53,7 +47,7 @@ class ControlRoutes:
 
     async def reset(self, request: Request) -> Response:
         """Count anew."""
-        self._check_key(request)
+        self._key.check(request)
         self._counter.reset()
         return Response(status_code=204)
 
@@ -63,15 +57,6 @@ class ControlRoutes:
 
     async def assume(self, request: Request) -> Response:
         """Answer one open question otherwise; the body is ``{"value": "..."}``."""
-        self._check_key(request)
-        try:
-            body: object = json.loads(await request.body())
-        except ValueError:
-            raise errors.invalid_request_body("It is not JSON") from None
-        self._assumptions.set(request.path_params["name"], body)
+        self._key.check(request)
+        self._assumptions.set(request.path_params["name"], await json_object(request))
         return Response(status_code=204)
-
-    def _check_key(self, request: Request) -> None:
-        sent = request.headers.get(KEY_HEADER, "")
-        if not hmac.compare_digest(sent.encode(), self._key.encode()):
-            raise errors.authentication_failed(f"{KEY_HEADER} must carry the account key.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Iterable
+
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +15,12 @@ from airflow_provider_batch.emulator.routes import answers
 from airflow_provider_batch.emulator.routes.calls import Call
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.routes.matching import Match, Matcher
+from airflow_provider_batch.emulator.routes.request_faults import (
+    Action,
+    RequestFault,
+    RequestFaults,
+    When,
+)
 from airflow_provider_batch.emulator.routes.table import OPERATIONS
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.wire.links import Links
@@ -21,9 +30,10 @@ from airflow_provider_batch.emulator.wire.query import Query
 class BatchRoutes:
     """Answers the operations of the service."""
 
-    def __init__(self, services: Services, counter: RequestCounter) -> None:
+    def __init__(self, services: Services, counter: RequestCounter, faults: RequestFaults) -> None:
         self._services = services
         self._counter = counter
+        self._faults = faults
         self._matcher = Matcher(OPERATIONS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,7 +41,12 @@ class BatchRoutes:
         request = Request(scope, receive)
         match = self._matcher.find(request.method, scope["raw_path"].decode("latin-1"))
         self._counter.count(match.operation.name)
+        faults = self._faults.met_by(match.operation.name, scope["path"])
+        if await _dropped(faults, When.BEFORE, scope, receive):
+            return
         answer = await self._answer(request, match)
+        if await _dropped(faults, When.AFTER, scope, receive):
+            return
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request, match: Match) -> Response:
@@ -50,3 +65,31 @@ class BatchRoutes:
         )
         answer = await run_in_threadpool(handler, self._services, call)
         return answers.with_capitals(answer) if self._services.assumptions.capital_words else answer
+
+
+async def _dropped(faults: Iterable[RequestFault], when: When, scope: Scope, receive: Receive) -> bool:
+    """
+    Let a request meet its faults; whether its connection is gone.
+
+    :raises ServiceError: the answer that a fault wants.
+    """
+    for fault in faults:
+        if fault.when is not when:
+            continue
+        if fault.action is Action.DELAY:
+            await asyncio.sleep(fault.seconds)
+        elif fault.action is Action.DROP:
+            scope["state"]["drop"]()
+            # The server hears of it a moment later; until then it would miss an answer.
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return True
+        else:
+            raise _error(fault)
+    return False
+
+
+def _error(fault: RequestFault) -> errors.ServiceError:
+    error = errors.ServiceError(fault.code, fault.status, fault.message or "A fault was asked for.")
+    error.retry_after = fault.retry_after
+    return error
