@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from airflow_provider_batch.emulator.model.states import NodeFillType
 
 
@@ -27,16 +29,19 @@ class Capacity:
         """Return a node's free slots."""
         return self._free.get(node_key, 0)
 
-    def largest(self) -> int:
-        """Return the greatest number of free slots on one node."""
-        return max(self._nodes, default=0)
+    def largest(self, excluded: Collection[str] = ()) -> int:
+        """Return the greatest number of free slots on one node that is not excluded."""
+        if not excluded:
+            return max(self._nodes, default=0)
+        return max((free for key, free in self._free.items() if key not in excluded), default=0)
 
-    def choose(self, slots: int, fill: NodeFillType) -> str:
+    def choose(self, slots: int, fill: NodeFillType, excluded: Collection[str] = ()) -> str:
         """
         Return the node for a task: the emptiest to spread, the fullest that has room to pack.
 
-        :param slots: no more than :meth:`largest`.
+        :param slots: no more than :meth:`largest` of the same excluded nodes.
         """
-        sizes = [size for size in self._nodes if size >= slots]
-        size = max(sizes) if fill is NodeFillType.SPREAD else min(sizes)
-        return next(iter(self._nodes[size]))
+        sizes = sorted(size for size in self._nodes if size >= slots)
+        if fill is NodeFillType.SPREAD:
+            sizes.reverse()
+        return next(key for size in sizes for key in self._nodes[size] if key not in excluded)

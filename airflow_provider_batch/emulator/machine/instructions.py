@@ -15,6 +15,8 @@ class RunKind(Enum):
 
     TASK = "task"
     START_TASK = "start task"
+    PREPARATION = "job preparation task"
+    RELEASE = "job release task"
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class RunProcess:
     :param directory: of the task or start task, relative to the node's root, with ``/``.
     :param append_output: continue the output files of an earlier run, if there are any.
     :param job_id: None for a start task, as is ``task_id``.
+    :param preparation_directory: of the job's preparation task, as ``directory``; None without one, and for
+        itself.
     """
 
     run_id: int
@@ -46,6 +50,7 @@ class RunProcess:
     append_output: bool = False
     job_id: str | None = None
     task_id: str | None = None
+    preparation_directory: str | None = None
 
 
 @dataclass(frozen=True)

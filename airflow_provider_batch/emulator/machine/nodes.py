@@ -1,43 +1,42 @@
-"""Nodes: from their creation over the start task to their leaving, and the slots on them."""
+"""Nodes: their creation, the slots on them, and their leaving."""
 
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
     PrepareNode,
     RunKind,
-    RunProcess,
 )
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
-from airflow_provider_batch.emulator.machine.tables import NodePassage
+from airflow_provider_batch.emulator.machine.tables import NODE, NodePassage
 from airflow_provider_batch.emulator.machine.timers import NodeTimer
 from airflow_provider_batch.emulator.machine.transitions import move_node
 from airflow_provider_batch.emulator.machine.world import World
-from airflow_provider_batch.emulator.model import failures
-from airflow_provider_batch.emulator.model.assumptions import RerunOutput
-from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.ids import id_key
-from airflow_provider_batch.emulator.model.nodes import Node, NodeError, RecentTask, StartTaskInfo
+from airflow_provider_batch.emulator.model.nodes import Node, NodeError, NodeUsage, RecentTask
 from airflow_provider_batch.emulator.model.pools import Pool
 from airflow_provider_batch.emulator.model.states import (
     NodeDeallocationOption,
     NodeState,
     SchedulingState,
-    StartTaskState,
     TaskResult,
     TaskState,
 )
-from airflow_provider_batch.emulator.model.tasks import Task
+from airflow_provider_batch.emulator.model.tasks import Task, TaskFiles
 
 #: tasks that a node remembers
 RECENT_TASKS = 10
 
-START_TASK_DIRECTORY = "startup"
+#: how long the account remembers the machines that its nodes used
+USAGE_KEPT = timedelta(days=30)
 
-_ENDINGS = {
+_LOOK_AGAIN = timedelta(minutes=1)
+_MOMENT = 0.1
+
+ENDINGS = {
     NodeDeallocationOption.REQUEUE: Ending.REQUEUE,
     NodeDeallocationOption.TERMINATE: Ending.TERMINATE,
 }
@@ -60,7 +59,8 @@ def create(world: World, pool: Pool, *, is_dedicated: bool) -> None:
     )
     pool.nodes[id_key(node.id)] = node
     world.instruct(PrepareNode(pool.id, node.id))
-    _wake(world, node)
+    hold(world, node)
+    wake(world, node, world.settings.node_start_seconds / 3)
 
 
 def _node_id(world: World, pool: Pool, number: int, *, is_dedicated: bool) -> str:
@@ -68,103 +68,36 @@ def _node_id(world: World, pool: Pool, number: int, *, is_dedicated: bool) -> st
     return f"tvmps_{hashlib.sha256(text.encode()).hexdigest()}_{'d' if is_dedicated else 'p'}"
 
 
-def _wake(world: World, node: Node) -> None:
-    timer = NodeTimer(id_key(node.pool_id), id_key(node.id))
-    world.wake_in(timer, world.settings.node_start_seconds / 3)
+def wake(world: World, node: Node, seconds: float) -> None:
+    """Hear of a node after a number of seconds; what it waited for before is over."""
+    node.wakes += 1
+    world.wake_in(NodeTimer(id_key(node.pool_id), id_key(node.id), node.wakes), seconds)
 
 
-def on_timer(world: World, timer: NodeTimer) -> None:
-    """Let a node boot, or be up after booting."""
-    pool = world.state.pools.get(timer.pool_key)
-    node = None if pool is None else pool.nodes.get(timer.node_key)
-    if pool is None or node is None:
+def be_ready(world: World, pool: Pool, node: Node) -> None:
+    """Let a node that is up take tasks, unless scheduling is disabled."""
+    disabled = node.scheduling_state is SchedulingState.DISABLED
+    move_node(node, NodePassage.GO_OFFLINE if disabled else NodePassage.READY, world.now)
+    update_capacity(world, pool, node)
+
+
+# --- the machine that is held for a node --------------------------------------------------------------
+
+
+def hold(world: World, node: Node) -> None:
+    """Begin to count a node's use of a machine."""
+    node.held_since = world.now
+
+
+def let_go(world: World, node: Node) -> None:
+    """Note how long a machine was held for a node, for the account's usage metrics."""
+    if node.held_since is None:
         return
-    if node.state is NodeState.CREATING:
-        move_node(node, NodePassage.BOOT, world.now)
-        _wake(world, node)
-    elif node.state is NodeState.STARTING:
-        node.last_boot_time = world.now
-        _begin(world, pool, node)
-
-
-def _begin(world: World, pool: Pool, node: Node) -> None:
-    spec = pool.spec.start_task
-    if spec is None:
-        move_node(node, NodePassage.READY, world.now)
-        update_capacity(world, pool, node)
-        return
-    node.start_task = pool.spec.definition.get("startTask")
-    node.start_task_info = StartTaskInfo(StartTaskState.RUNNING, world.now)
-    if spec.wait_for_success:
-        move_node(node, NodePassage.AWAIT_START_TASK, world.now)
-    else:
-        move_node(node, NodePassage.READY, world.now)
-        update_capacity(world, pool, node)
-    _run_start_task(world, pool, node)
-
-
-def _run_start_task(world: World, pool: Pool, node: Node) -> None:
-    # The spec may have changed meanwhile: a retry runs what the pool says now, as a reboot would.
-    spec = pool.spec.start_task
-    if spec is None:
-        finish_start_task(world, pool, node, exit_code=0, failure=None)
-        return
-    run = Run(world.serial(), RunKind.START_TASK, id_key(pool.id), id_key(node.id))
-    world.runs[run.id] = run
-    node.runs.add(run.id)
-    world.instruct(
-        RunProcess(
-            run_id=run.id,
-            kind=RunKind.START_TASK,
-            pool_id=pool.id,
-            node_id=node.id,
-            is_dedicated=node.is_dedicated,
-            directory=START_TASK_DIRECTORY,
-            command=spec.command,
-            append_output=world.assumptions.rerun_output is RerunOutput.APPEND,
-        )
-    )
-
-
-def start_task_ended(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
-    """Take note of a start task's end: run it again, or judge the node by it."""
-    pool = world.state.pools[run.pool_key]
-    node = world.node_of(run)
-    info = node.start_task_info
-    if info is None:
-        raise AssertionError(f"node {node.id} ended a start task that it never began")
-    spec = pool.spec.start_task
-    retries = 0 if spec is None else spec.max_task_retry_count
-    may_retry = run.ending is None and failure is None and (retries == -1 or info.retry_count < retries)
-    if exit_code != 0 and may_retry:
-        info.retry_count += 1
-        info.last_retry_time = world.now
-        info.start_time = world.now
-        _run_start_task(world, pool, node)
-        return
-    if run.ending is not None:
-        exit_code, failure = None, failures.task_ended()
-    elif failure is None and exit_code != 0:
-        failure = failures.failure_exit_code()
-    finish_start_task(world, pool, node, exit_code=exit_code, failure=failure)
-
-
-def finish_start_task(
-    world: World, pool: Pool, node: Node, *, exit_code: int | None, failure: FailureInfo | None
-) -> None:
-    """Write down a start task's end, and let a waiting node go on or fail."""
-    info = node.start_task_info
-    if info is None:
-        raise AssertionError(f"node {node.id} ended a start task that it never began")
-    info.state = StartTaskState.COMPLETED
-    info.end_time = world.now
-    info.exit_code = exit_code
-    info.failure_info = failure
-    info.result = TaskResult.SUCCESS if failure is None else TaskResult.FAILURE
-    if node.state is NodeState.WAITING_FOR_START_TASK:
-        passage = NodePassage.READY if failure is None else NodePassage.START_TASK_FAILED
-        move_node(node, passage, world.now)
-        update_capacity(world, pool, node)
+    usage = world.state.usage
+    usage.append(NodeUsage(node.pool_id, node.vm_size, node.held_since, world.now))
+    node.held_since = None
+    while usage[0].end < world.now - USAGE_KEPT:
+        usage.popleft()
 
 
 # --- slots --------------------------------------------------------------------------------------------
@@ -192,7 +125,7 @@ def occupy(world: World, pool: Pool, node: Node, run: Run, task: Task) -> None:
             task.job_id,
             task.id,
             run.id,
-            TaskState.RUNNING,
+            task.state,
             retry_count=info.retry_count,
             requeue_count=info.requeue_count,
         )
@@ -210,7 +143,8 @@ def release(world: World, pool: Pool, node: Node, run: Run) -> None:
         node.used_slots -= run.slots
         node.running_tasks_count -= 1
         if node.state is NodeState.RUNNING and node.running_tasks_count == 0:
-            move_node(node, NodePassage.REST, world.now)
+            disabled = node.scheduling_state is SchedulingState.DISABLED
+            move_node(node, NodePassage.GO_OFFLINE if disabled else NodePassage.REST, world.now)
     update_capacity(world, pool, node)
 
 
@@ -218,6 +152,7 @@ def remember_start(node: Node, run_id: int, at: datetime) -> None:
     """Write the start of a task's process into the node's recent tasks."""
     for recent in node.recent_tasks:
         if recent.run_id == run_id:
+            recent.task_state = TaskState.RUNNING
             recent.start_time = at
 
 
@@ -249,30 +184,93 @@ def leave(world: World, pool: Pool, node: Node, option: NodeDeallocationOption) 
     """
     if node.state is not NodeState.LEAVING_POOL:
         move_node(node, NodePassage.LEAVE, world.now)
+        node.wakes += 1
         update_capacity(world, pool, node)
+    node.keeps_files = option is NodeDeallocationOption.RETAINED_DATA
+    end_work(world, node, ENDINGS.get(option))
+    drop_if_done(world, pool, node)
+
+
+def end_work(world: World, node: Node, ending: Ending | None) -> None:
+    """
+    End what runs on a node, since the node goes.
+
+    :param ending: of the tasks; None to let them run to their end, as only the start task may not.
+    """
     for run_id in sorted(node.runs):
         if world.runs[run_id].kind is RunKind.START_TASK:
             world.end_run(run_id, Ending.TERMINATE)
-        elif option in _ENDINGS:
-            world.end_run(run_id, _ENDINGS[option])
-    drop_if_done(world, pool, node)
+        elif ending is not None:
+            world.end_run(run_id, ending)
 
 
 def drop_if_done(world: World, pool: Pool, node: Node) -> bool:
     """Remove a leaving node on which nothing runs any more; whether it is gone."""
-    if node.state is not NodeState.LEAVING_POOL or node.runs:
+    if node.state is not NodeState.LEAVING_POOL or node.runs or must_keep_files(world, node):
         return False
+    let_go(world, node)
+    forget_files(world, node)
     del pool.nodes[id_key(node.id)]
     world.instruct(DeleteDirectory(pool.id, node.id))
     return True
 
 
-def lose(world: World, pool: Pool, node: Node) -> None:
-    """Make a node unusable; its tasks run again elsewhere, which is not counted."""
-    if node.state in (NodeState.UNUSABLE, NodeState.LEAVING_POOL):
+def must_keep_files(world: World, node: Node) -> bool:
+    """
+    Whether a node has to wait for the retention times of the files on it; it is looked at again then.
+
+    Files may also be deleted, and retention times changed, so it is looked at now and then too.
+    """
+    if not node.keeps_files:
+        return False
+    ends = [_retention_end(world, task) for task in tasks_with_files_on(world, node)]
+    if all(end is not None and end <= world.now for end in ends):
+        node.keeps_files = False
+        return False
+    soonest = min((end - world.now for end in ends if end is not None), default=_LOOK_AGAIN)
+    wake(world, node, min(max(soonest, timedelta(0)), _LOOK_AGAIN).total_seconds() or _MOMENT)
+    return True
+
+
+def _retention_end(world: World, task: Task) -> datetime | None:
+    """When a task's files may go; None for never."""
+    end, retention = task.execution_info.end_time, task.spec.constraints.retention_time
+    return None if end is None or retention is None else world.later(end, retention)
+
+
+def tasks_with_files_on(world: World, node: Node) -> list[Task]:
+    """Return the tasks whose files lie on a node."""
+    key = (id_key(node.pool_id), id_key(node.id))
+    return [
+        task
+        for job in world.state.jobs.values()
+        for task in job.tasks.values()
+        if task.files_at is not None and (id_key(task.files_at.pool_id), id_key(task.files_at.node_id)) == key
+    ]
+
+
+def forget_files(world: World, node: Node) -> None:
+    """Note that the files of all tasks on a node are gone."""
+    for task in tasks_with_files_on(world, node):
+        task.files, task.files_at = TaskFiles.LOST, None
+
+
+LOST = NodeError("Unknown", "The node was lost.")
+
+
+def lose(world: World, pool: Pool, node: Node, error: NodeError | None = LOST) -> None:
+    """
+    Make a node unusable; its tasks run again elsewhere, which is not counted.
+
+    A node that is leaving, or has no machine, stays as it is.
+
+    :param error: why; None when contact was lost for good.
+    """
+    if (node.state, NodePassage.LOSE) not in NODE:
         return
     move_node(node, NodePassage.LOSE, world.now)
-    node.errors = (NodeError("Unknown", "The node was lost."),)
+    node.wakes += 1
+    node.errors = () if error is None else (error,)
     update_capacity(world, pool, node)
     world.end_runs(node.runs, Ending.RECOVER)
 

@@ -32,6 +32,10 @@ class ReadyTasks:
         """Take a task out, if it is there."""
         self._ready.pop(serial, None)
 
+    def keys(self) -> list[str]:
+        """Return the keys of all ready tasks, the oldest first."""
+        return [self._ready[serial] for serial in sorted(self._ready)]
+
     def first_within(self, slots: int) -> str | None:
         """Return the key of the oldest task that needs no more than so many slots."""
         tops = [top for size in list(self._heaps) if size <= slots and (top := self._top(size)) is not None]

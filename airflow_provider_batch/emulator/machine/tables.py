@@ -214,6 +214,8 @@ class TaskPassage(Enum):
     """What moves a task's state."""
 
     START = "start"
+    PREPARE = "wait for preparation"
+    PREPARED = "start on a prepared node"
     EXIT = "exit"
     FAIL_TO_START = "fail to start"
     END = "end"
@@ -225,7 +227,12 @@ class TaskPassage(Enum):
 
 TASK: Mapping[tuple[TaskState, TaskPassage], TaskState] = {
     (TaskState.ACTIVE, TaskPassage.START): TaskState.RUNNING,
+    (TaskState.ACTIVE, TaskPassage.PREPARE): TaskState.PREPARING,
     (TaskState.ACTIVE, TaskPassage.END): TaskState.COMPLETED,
+    (TaskState.PREPARING, TaskPassage.PREPARED): TaskState.RUNNING,
+    (TaskState.PREPARING, TaskPassage.END): TaskState.COMPLETED,
+    (TaskState.PREPARING, TaskPassage.REQUEUE): TaskState.ACTIVE,
+    (TaskState.PREPARING, TaskPassage.RECOVER): TaskState.ACTIVE,
     (TaskState.RUNNING, TaskPassage.EXIT): TaskState.COMPLETED,
     (TaskState.RUNNING, TaskPassage.FAIL_TO_START): TaskState.COMPLETED,
     (TaskState.RUNNING, TaskPassage.END): TaskState.COMPLETED,

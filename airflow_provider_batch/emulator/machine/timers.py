@@ -36,6 +36,13 @@ class TaskWallClockTimer:
 
 
 @dataclass(frozen=True)
+class SpecialTaskWallClockTimer:
+    """The process of a job's preparation or release task has run as long as it may."""
+
+    run_id: int
+
+
+@dataclass(frozen=True)
 class JobWallClockTimer:
     """A job is as old as it may become."""
 
@@ -83,6 +90,7 @@ Timer = (
     AllocationTimer
     | NodeTimer
     | TaskWallClockTimer
+    | SpecialTaskWallClockTimer
     | JobWallClockTimer
     | EmptyJobTimer
     | JobEndTimer

@@ -67,6 +67,7 @@ class World:
     :param waiting_jobs: keys of the jobs that may start tasks, by key of their pool, which need not exist.
     :param ended_jobs: jobs that were completed or are gone since this event began: at its end their schedules
         and their own pools hear of it.
+    :param dropped: held runs that are ended: they have no process whose end will be reported.
     :param stirred: keys of the pools in which something may start after this event.
     """
 
@@ -80,6 +81,7 @@ class World:
     pools: dict[int, PoolIndex] = field(default_factory=dict)
     waiting_jobs: dict[str, dict[str, None]] = field(default_factory=dict)
     ended_jobs: list[Job] = field(default_factory=list)
+    dropped: list[int] = field(default_factory=list)
     stirred: dict[str, None] = field(default_factory=dict)
     last_serial: int = 0
 
@@ -145,8 +147,8 @@ class World:
         return task if task is not None and task.serial == run.task_serial else None
 
     def job_of(self, run: Run) -> Job | None:
-        """Return the job of a run; None for start tasks."""
-        return None if run.job_key is None else self.state.jobs[run.job_key]
+        """Return the job of a run; None for start tasks, and when the job did not wait for it."""
+        return None if run.job_key is None else self.find_job(run.job_key, run.job_serial)
 
     def node_of(self, run: Run) -> Node:
         """Return the node of a run; a node outlives its runs."""
@@ -167,7 +169,9 @@ class World:
     def end_run(self, run_id: int, ending: Ending) -> None:
         """End a run's processes; with several reasons the greatest counts, and one kill is enough."""
         run = self.runs[run_id]
-        if run.ending is None:
+        if run.ending is None and run.held:
+            self.dropped.append(run_id)
+        elif run.ending is None:
             self.instruct(KillProcess(run_id))
         run.ending = ending if run.ending is None else max(run.ending, ending)
 

@@ -10,6 +10,12 @@ from typing import Any
 from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
 from airflow_provider_batch.emulator.model.commands import EnvironmentSetting
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.special_tasks import (
+    JobManagerTask,
+    JobNode,
+    JobPreparationTask,
+    JobReleaseTask,
+)
 from airflow_provider_batch.emulator.model.states import (
     JobState,
     OnAllTasksComplete,
@@ -41,6 +47,8 @@ class JobSpec:
     :param pool_id: a pool that need not exist: the job waits for one of that id.
     :param auto_pool: the pool that the job brings with it; ``pool_id`` is then made by the service.
     :param max_parallel_tasks: -1 for no limit.
+    :param allow_task_preemption: running tasks make room for those of jobs with a higher priority.
+    :param release: only together with ``preparation``.
     """
 
     id: str
@@ -53,6 +61,10 @@ class JobSpec:
     on_all_tasks_complete: OnAllTasksComplete = OnAllTasksComplete.NO_ACTION
     on_task_failure: OnTaskFailure = OnTaskFailure.NO_ACTION
     common_environment_settings: tuple[EnvironmentSetting, ...] = ()
+    allow_task_preemption: bool = False
+    manager: JobManagerTask | None = None
+    preparation: JobPreparationTask | None = None
+    release: JobReleaseTask | None = None
     auto_pool: AutoPoolSpec | None = None
 
 
@@ -66,7 +78,11 @@ class Job:
         here).
     :param tasks: by key of the task id (``ids.id_key``), in order of creation.
     :param counts: kept in step with ``tasks``.
-    :param runs: ids of the job's processes, those of deleted tasks that still end included.
+    :param runs: ids of the runs of tasks, those of deleted tasks that still end included.
+    :param special_runs: ids of the runs of the preparation and the release task.
+    :param nodes: by keys of pool and node: where the preparation task was begun.
+    :param manager_serial: of the manager's task; None without.
+    :param release_begun: the job is ending, and its release tasks were begun where they are due.
     :param scheduling_error: why the job's own pool could not be created.
     :param auto_pool_id: the pool that was created for this job alone.
     :param last_modified: moved by what users do and when the job starts to terminate, never by what nodes do.
@@ -88,6 +104,10 @@ class Job:
     tasks: dict[str, Task] = field(default_factory=dict)
     counts: TaskCounts = field(default_factory=TaskCounts)
     runs: set[int] = field(default_factory=set)
+    special_runs: set[int] = field(default_factory=set)
+    nodes: dict[tuple[str, str], JobNode] = field(default_factory=dict)
+    manager_serial: int | None = None
+    release_begun: bool = False
     story: list[str] = field(default_factory=list, repr=False)
 
     @property

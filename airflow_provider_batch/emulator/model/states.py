@@ -53,8 +53,22 @@ class SchedulingState(str, Enum):
     DISABLED = "disabled"
 
 
+class PackageState(str, Enum):
+    """Life of an application package; capitals are the management plane's."""
+
+    PENDING = "Pending"
+    ACTIVE = "Active"
+
+
 class StartTaskState(str, Enum):
     """Life of a start task on one node."""
+
+    RUNNING = "running"
+    COMPLETED = "completed"
+
+
+class SpecialTaskState(str, Enum):
+    """Life of a job's preparation or release task on one node."""
 
     RUNNING = "running"
     COMPLETED = "completed"
