@@ -278,6 +278,22 @@ def pool_quota_reached() -> ServiceError:
     return ServiceError("PoolQuotaReached", 409, "The pool quota for the account has been reached.")
 
 
+def application_not_found() -> ServiceError:
+    """There is no such application."""
+    return ServiceError("ApplicationNotFound", 404, "The specified application does not exist.")
+
+
+def invalid_application_package_references(application_id: str, version: str | None) -> ServiceError:
+    """A pool or a task refers to a package that nodes cannot use."""
+    shown = "its default version" if version is None else f"version {version}"
+    return ServiceError(
+        "InvalidApplicationPackageReferences",
+        409,
+        "One or more of the specified application package references are invalid.",
+        ((application_id, f"The application has no active package for {shown}"),),
+    )
+
+
 def operation_not_valid_on_pool(reason: str) -> ServiceError:
     """The pool is of a kind that does not know the operation."""
     return ServiceError(
@@ -432,9 +448,7 @@ def job_schedule_completed() -> ServiceError:
 
 def job_schedule_being_terminated() -> ServiceError:
     """The job schedule is ending."""
-    return ServiceError(
-        "JobScheduleBeingTerminated", 409, "The specified job schedule is being terminated."
-    )
+    return ServiceError("JobScheduleBeingTerminated", 409, "The specified job schedule is being terminated.")
 
 
 def job_schedule_being_deleted() -> ServiceError:
@@ -461,6 +475,92 @@ def job_preparation_task_or_release_task_not_specified() -> ServiceError:
         "JobPreparationTaskOrReleaseTaskNotSpecified",
         409,
         "The specified job does not have either job preparation task or job release task.",
+    )
+
+
+# --- management plane -------------------------------------------------------------------------------
+
+
+def application_package_not_found() -> ServiceError:
+    """There is no such version of the application."""
+    return ServiceError(
+        "ApplicationPackageNotFound", 404, "The specified application package does not exist."
+    )
+
+
+def application_packages_not_empty() -> ServiceError:
+    """The application has packages, so it cannot be deleted."""
+    return ServiceError(
+        "ApplicationPackagesNotEmpty",
+        409,
+        "The specified application has packages; delete them first.",
+    )
+
+
+def application_package_blob_not_found() -> ServiceError:
+    """No file was uploaded for the version."""
+    return ServiceError(
+        "ApplicationPackageBlobNotFound", 409, "The blob of the specified application package does not exist."
+    )
+
+
+def requested_default_version_not_active() -> ServiceError:
+    """The default version must be one that nodes can use."""
+    return ServiceError(
+        "RequestedDefaultVersionNotActive",
+        409,
+        "The requested default version of the application is not an active package.",
+    )
+
+
+def application_package_updates_not_allowed() -> ServiceError:
+    """The application says that an active version is never replaced. (The code is not recorded.)"""
+    return ServiceError(
+        "ApplicationPackageUpdatesNotAllowed",
+        409,
+        "The application does not allow its active packages to be replaced.",
+    )
+
+
+def application_quota_reached() -> ServiceError:
+    """The account has as many applications as it may. (The code is not recorded.)"""
+    return ServiceError(
+        "ApplicationQuotaReached", 409, "The application quota for the account has been reached."
+    )
+
+
+def application_package_quota_reached() -> ServiceError:
+    """The application has as many packages as it may. (The code is not recorded.)"""
+    return ServiceError(
+        "ApplicationPackageQuotaReached", 409, "The package quota for the application has been reached."
+    )
+
+
+def account_not_enabled_for_auto_storage() -> ServiceError:
+    """No storage account is linked with the Batch account."""
+    return ServiceError(
+        "AccountNotEnabledForAutoStorage", 409, "The specified account does not have auto storage enabled."
+    )
+
+
+def subscription_not_found(subscription_id: str) -> ServiceError:
+    """Another subscription than the configured one."""
+    return ServiceError(
+        "SubscriptionNotFound", 404, f"The subscription '{subscription_id}' could not be found."
+    )
+
+
+def resource_group_not_found(name: str) -> ServiceError:
+    """Another resource group than the configured one."""
+    return ServiceError("ResourceGroupNotFound", 404, f"Resource group '{name}' could not be found.")
+
+
+def arm_resource_not_found(kind: str, name: str, resource_group: str) -> ServiceError:
+    """Another account than the configured one."""
+    return ServiceError(
+        "ResourceNotFound",
+        404,
+        f"The Resource '{kind}/{name}' under resource group '{resource_group}' was not found.",
     )
 
 

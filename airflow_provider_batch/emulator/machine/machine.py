@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from airflow_provider_batch.emulator.machine import (
+    account,
+    applications,
     events,
     job_creation,
     jobs,
@@ -147,4 +149,6 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.ProcessNotStarted: _process_not_started,
     events.TimerDue: _timer_due,
     **schedules.HANDLERS,
+    **account.HANDLERS,
+    **applications.HANDLERS,
 }

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.model.account import Account
+from airflow_provider_batch.emulator.model.applications import Application, ApplicationPackage
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
@@ -23,11 +25,14 @@ class State:
     :param pools: by ``id_key`` of the id, in order of creation; pools being deleted included.
     :param jobs: likewise, those of job schedules included.
     :param schedules: likewise.
+    :param applications: likewise.
     """
 
     pools: dict[str, Pool] = field(default_factory=dict)
     jobs: dict[str, Job] = field(default_factory=dict)
     schedules: dict[str, JobSchedule] = field(default_factory=dict)
+    applications: dict[str, Application] = field(default_factory=dict)
+    account: Account = field(default_factory=Account)
 
     def pool(self, pool_id: str) -> Pool:
         """
@@ -72,6 +77,40 @@ class State:
             return self.schedules[id_key(schedule_id)]
         except KeyError:
             raise errors.job_schedule_not_found() from None
+
+    def application(self, application_id: str) -> Application:
+        """
+        Return an application.
+
+        :raises ServiceError: ``ApplicationNotFound``.
+        """
+        try:
+            return self.applications[id_key(application_id)]
+        except KeyError:
+            raise errors.application_not_found() from None
+
+    def application_package(self, application_id: str, version: str) -> ApplicationPackage:
+        """
+        Return one version of an application, whether nodes may use it or not.
+
+        :raises ServiceError: ``ApplicationNotFound``, ``ApplicationPackageNotFound``.
+        """
+        try:
+            return self.application(application_id).packages[id_key(version)]
+        except KeyError:
+            raise errors.application_package_not_found() from None
+
+    def usable_package(self, application_id: str, version: str | None) -> ApplicationPackage:
+        """
+        Return the package that a reference means: active, and of the default version when none is given.
+
+        :raises ServiceError: ``ApplicationNotFound``; ``InvalidApplicationPackageReferences`` when the
+            version is absent or not active, or no default is set.
+        """
+        package = self.application(application_id).active_package(version)
+        if package is None:
+            raise errors.invalid_application_package_references(application_id, version)
+        return package
 
     def task(self, job_id: str, task_id: str) -> Task:
         """
