@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +15,22 @@ from airflow_provider_batch.emulator.wire.fields import Json
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 _MAX_DISPLAY_NAME = 1024
 _WHOLE_DAY = timedelta(days=1)
+
+
+@contextmanager
+def within(path: str) -> Iterator[None]:
+    """
+    Let errors about an object name its properties as parts of the body that the object stands in.
+
+    :param path: of the object.
+    """
+    try:
+        yield
+    except errors.ServiceError as error:
+        error.values = tuple(
+            (name, f"{path}.{value}" if name == "PropertyName" else value) for name, value in error.values
+        )
+        raise
 
 
 def check_id(value: str, name: str = "id") -> None:

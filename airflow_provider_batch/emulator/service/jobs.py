@@ -18,6 +18,12 @@ from airflow_provider_batch.emulator.model.states import (
     OnTaskFailure,
     TerminateReason,
 )
+from airflow_provider_batch.emulator.service.auto_pools import (
+    auto_pool_of,
+    auto_pool_with_defaults,
+    check_single_job,
+    with_same_pool,
+)
 from airflow_provider_batch.emulator.service.checks import (
     check_display_name,
     check_id,
@@ -66,7 +72,9 @@ class Jobs:
         """Create a job; its pool need not exist."""
         check_id(body["id"])
         check_display_name(body)
-        return self._engine.create_job(job_spec(body))
+        spec = job_spec(body)
+        check_single_job(spec)
+        return self._engine.create_job(spec)
 
     def get(self, job_id: str, conditions: Conditions, query: Query, links: Links) -> Found:
         """Return one job."""
@@ -133,14 +141,15 @@ def job_spec(body: Mapping[str, Any]) -> JobSpec:
 
 def _changed(spec: JobSpec, definition: Mapping[str, Any]) -> JobSpec:
     filled = _with_defaults(definition)
-    return replace(spec, definition=filled, **_typed(filled))
+    return with_same_pool(spec, replace(spec, definition=filled, **_typed(filled)))
 
 
 def _typed(definition: Mapping[str, Any]) -> dict[str, Any]:
     """What the machine needs of a job, apart from its id."""
     constraints = definition["constraints"]
     return {
-        "pool_id": definition["poolInfo"]["poolId"],
+        "pool_id": definition["poolInfo"].get("poolId", ""),
+        "auto_pool": auto_pool_of(definition["poolInfo"]),
         "priority": check_range(definition["priority"], -1000, 1000, "priority"),
         "max_parallel_tasks": _parallel(definition["maxParallelTasks"]),
         "constraints": JobConstraints(
@@ -167,9 +176,10 @@ def _pool_info(given: Mapping[str, Any]) -> Json:
     if len(named) != 1:
         reason = "Exactly one of poolId and autoPoolSpecification is expected"
         raise errors.invalid_property_value("poolInfo", ", ".join(named), reason)
-    refuse_unimplemented(given, ("autoPoolSpecification",), "poolInfo.")
-    check_id(given["poolId"], "poolInfo.poolId")
-    return dict(given)
+    if "poolId" in given:
+        check_id(given["poolId"], "poolInfo.poolId")
+        return dict(given)
+    return {"autoPoolSpecification": auto_pool_with_defaults(given["autoPoolSpecification"])}
 
 
 def _parallel(value: int) -> int:

@@ -8,6 +8,7 @@ from typing import Any
 from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.tasks import Tally, TaskCounts
+from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.times import format_time
@@ -62,6 +63,7 @@ def _execution_info(job: Job) -> Json:
     return present(
         startTime=format_time(job.start_time),
         endTime=time_or_none(job.end_time),
-        poolId=job.spec.pool_id,
-        terminateReason=job.terminate_reason,
+        poolId=job.spec.pool_id or None,
+        schedulingError=failure_json(job.scheduling_error),
+        terminateReason=job.terminate_reason or None,
     )
