@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from airflow_provider_batch.emulator.routes import files, jobs, nodes, pools, tasks
+from airflow_provider_batch.emulator.routes import files, jobs, nodes, pools, schedules, tasks
 from airflow_provider_batch.emulator.routes.calls import Call
 from airflow_provider_batch.emulator.service.services import Services
 
@@ -95,17 +95,17 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("get_job_task_counts", "GET", _JOB + "/taskcounts", jobs.task_counts),
     # job schedules
-    Operation("create_job_schedule", "POST", "/jobschedules"),
-    Operation("list_job_schedules", "GET", "/jobschedules"),
-    Operation("get_job_schedule", "GET", _SCHEDULE),
-    Operation("job_schedule_exists", "HEAD", _SCHEDULE),
-    Operation("update_job_schedule", "PATCH", _SCHEDULE),
-    Operation("replace_job_schedule", "PUT", _SCHEDULE),
-    Operation("delete_job_schedule", "DELETE", _SCHEDULE),
-    Operation("disable_job_schedule", "POST", _SCHEDULE + "/disable"),
-    Operation("enable_job_schedule", "POST", _SCHEDULE + "/enable"),
-    Operation("terminate_job_schedule", "POST", _SCHEDULE + "/terminate"),
-    Operation("list_jobs_from_schedule", "GET", _SCHEDULE + "/jobs"),
+    Operation("create_job_schedule", "POST", "/jobschedules", schedules.create),
+    Operation("list_job_schedules", "GET", "/jobschedules", schedules.listed),
+    Operation("get_job_schedule", "GET", _SCHEDULE, schedules.get),
+    Operation("job_schedule_exists", "HEAD", _SCHEDULE, schedules.exists),
+    Operation("update_job_schedule", "PATCH", _SCHEDULE, schedules.update),
+    Operation("replace_job_schedule", "PUT", _SCHEDULE, schedules.replace),
+    Operation("delete_job_schedule", "DELETE", _SCHEDULE, schedules.delete),
+    Operation("disable_job_schedule", "POST", _SCHEDULE + "/disable", schedules.disable),
+    Operation("enable_job_schedule", "POST", _SCHEDULE + "/enable", schedules.enable),
+    Operation("terminate_job_schedule", "POST", _SCHEDULE + "/terminate", schedules.terminate),
+    Operation("list_jobs_from_schedule", "GET", _SCHEDULE + "/jobs", schedules.jobs),
     # tasks
     Operation("create_task", "POST", _JOB + "/tasks", tasks.create),
     Operation("create_task_collection", "POST", _JOB + "/addtaskcollection", tasks.create_collection),

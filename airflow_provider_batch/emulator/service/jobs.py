@@ -59,7 +59,8 @@ def _position(job: Job) -> tuple[str, ...]:
     return ("1" if job.state is JobState.COMPLETED else "0", job.id.lower())
 
 
-_LIST = Listing("jobs", JOB, JOBS, _position)
+#: also of the jobs of one schedule
+JOB_LIST = Listing("jobs", JOB, JOBS, _position)
 
 
 class Jobs:
@@ -88,7 +89,7 @@ class Jobs:
     def list(self, path: str, query: Query, links: Links) -> Json:
         """Return one page of the jobs: those that are not completed first, each part by id."""
         with self._engine.reading() as state:
-            return _LIST.page(state.jobs.values(), path, query, links)
+            return JOB_LIST.page(state.jobs.values(), path, query, links)
 
     def update(self, job_id: str, body: Json, conditions: Conditions) -> datetime:
         """PATCH: replace each given top-level property whole."""

@@ -11,6 +11,7 @@ from airflow_provider_batch.emulator.service.files import Files
 from airflow_provider_batch.emulator.service.jobs import Jobs
 from airflow_provider_batch.emulator.service.nodes import Nodes
 from airflow_provider_batch.emulator.service.pools import Pools
+from airflow_provider_batch.emulator.service.schedules import JobSchedules
 from airflow_provider_batch.emulator.service.tasks import Tasks
 
 
@@ -22,6 +23,7 @@ class Services:
     pools: Pools
     nodes: Nodes
     jobs: Jobs
+    schedules: JobSchedules
     tasks: Tasks
     files: Files
     assumptions: AssumptionSwitches
@@ -34,6 +36,7 @@ class Services:
             Pools(engine),
             Nodes(engine),
             Jobs(engine),
+            JobSchedules(engine),
             Tasks(engine),
             Files(engine),
             AssumptionSwitches(engine),

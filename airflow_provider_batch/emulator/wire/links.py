@@ -48,6 +48,10 @@ class Links:
         """Address of a job."""
         return f"{self.endpoint}/jobs/{job_id}"
 
+    def job_schedule(self, schedule_id: str) -> str:
+        """Address of a job schedule."""
+        return f"{self.endpoint}/jobschedules/{schedule_id}"
+
     def task(self, job_id: str, task_id: str) -> str:
         """Address of a task."""
         return f"{self.job(job_id)}/tasks/{task_id}"

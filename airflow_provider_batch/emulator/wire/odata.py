@@ -79,6 +79,7 @@ JOBS: Properties = {
     "executionInfo/endTime": _TIME,
     "executionInfo/poolId": Property(Kind.TEXT),
 }
+JOB_SCHEDULES: Properties = _RESOURCE
 TASKS: Properties = {
     **_RESOURCE,
     "executionInfo/exitCode": _EXIT_CODE,
