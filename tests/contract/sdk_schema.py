@@ -14,9 +14,9 @@ import json
 import sys
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any
 
-import azure.batch.models as public_models
 from azure.batch.models import _models as sdk_models
 
 #: Request bodies by the operation that takes them.
@@ -42,6 +42,7 @@ ROOTS: dict[str, str] = {
 }
 
 _SCALARS: dict[Any, str] = {
+    Any: "any",
     str: "string",
     int: "integer",
     float: "number",
@@ -63,17 +64,18 @@ def annotation_of(model: type, attribute: str) -> Any:
     for owner in model.__mro__:
         annotations = inspect.get_annotations(owner)
         if attribute in annotations:
-            return _resolved(annotations[attribute])
+            names = vars(sys.modules[owner.__module__.rpartition(".")[0]])
+            return _resolved(annotations[attribute], names)
     raise LookupError(f"{model.__name__}.{attribute} has no annotation")
 
 
-def _resolved(annotation: Any) -> Any:
+def _resolved(annotation: Any, names: Mapping[str, Any]) -> Any:
     """As ``typing.get_type_hints`` does from Python 3.11 on; in 3.10 the text inside ``list["X"]`` stays."""
     if isinstance(annotation, typing.ForwardRef):
         annotation = annotation.__forward_arg__
     if isinstance(annotation, str):
-        return vars(public_models)[annotation.rpartition(".")[2]]
-    arguments = tuple(_resolved(argument) for argument in typing.get_args(annotation))
+        return names[annotation.rpartition(".")[2]]
+    arguments = tuple(_resolved(argument, names) for argument in typing.get_args(annotation))
     if not arguments:
         return annotation
     origin = typing.get_origin(annotation)
@@ -84,9 +86,14 @@ def _resolved(annotation: Any) -> Any:
 
 
 class SchemaBuilder:
-    """Walks models from the roots and describes each once."""
+    """
+    Walks models from the roots and describes each once.
 
-    def __init__(self) -> None:
+    :param read_only: also name the properties that only answers have, which a request may repeat.
+    """
+
+    def __init__(self, *, read_only: bool = False) -> None:
+        self._read_only = read_only
         self.models: dict[str, dict[str, Any]] = {}
         self.enums: dict[str, list[str]] = {}
 
@@ -98,6 +105,8 @@ class SchemaBuilder:
         self.models[name] = properties
         for attribute, field in rest_fields(model).items():
             if field._visibility == ["read"]:
+                if self._read_only:
+                    properties[field._rest_name] = {"readOnly": True}
                 continue
             optional, kind = self.kind(annotation_of(model, attribute))
             properties[field._rest_name] = {"type": kind, **({} if optional else {"required": True})}
