@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
-
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from airflow_provider_batch.emulator import errors
-
-SUPPORTED = frozenset({"2025-06-01"})
-"""The versions that are served; others, though valid in Azure, are refused rather than answered wrongly."""
+from airflow_provider_batch.emulator.wire.links import api_version
+from airflow_provider_batch.emulator.wire.versions import SUPPORTED
 
 
 class ApiVersion:
@@ -26,8 +23,8 @@ class ApiVersion:
 
 
 def _check(query: str) -> None:
-    versions = [value for name, value in parse_qsl(query) if name.lower() == "api-version"]
-    if not versions:
+    version = api_version(query)
+    if version is None:
         raise errors.missing_required_query_parameter("api-version")
-    if versions[0] not in SUPPORTED:
-        raise errors.unsupported_request_version(versions[0])
+    if version not in SUPPORTED:
+        raise errors.unsupported_request_version(version)

@@ -40,7 +40,7 @@ class Call:
 
     def json(self) -> Json:
         """The checked body."""
-        return parse_body(self.operation, self.body)
+        return parse_body(self.operation, self.body, self.links.api_version)
 
     def optional_json(self) -> Json:
         """The checked body; an absent one is an empty object."""

@@ -25,6 +25,7 @@ from airflow_provider_batch.emulator.routes.table import OPERATIONS
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.query import Query
+from airflow_provider_batch.emulator.wire.versions import LAST_WITH_CAPITALS
 
 
 class BatchRoutes:
@@ -64,7 +65,8 @@ class BatchRoutes:
             request_id=request.scope["state"]["request_id"],
         )
         answer = await run_in_threadpool(handler, self._services, call)
-        return answers.with_capitals(answer) if self._services.assumptions.capital_words else answer
+        capitals = self._services.assumptions.capital_words or call.links.api_version <= LAST_WITH_CAPITALS
+        return answers.with_capitals(answer) if capitals else answer
 
 
 async def _dropped(faults: Iterable[RequestFault], when: When, scope: Scope, receive: Receive) -> bool:

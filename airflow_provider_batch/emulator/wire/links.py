@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 _PATH_SAFE = "!$&'()*+,;=:@-._~"
+
+
+def api_version(query: str) -> str | None:
+    """The ``api-version`` of a query string; None without any."""
+    return next((value for name, value in parse_qsl(query) if name.lower() == "api-version"), None)
 
 
 @dataclass(frozen=True)
@@ -16,9 +21,11 @@ class Links:
     Addresses below one endpoint.
 
     :param endpoint: scheme, host and port, without a slash at the end.
+    :param api_version: what the client asked in: a few properties are shown in some versions only.
     """
 
     endpoint: str
+    api_version: str = "2025-06-01"
 
     @classmethod
     def of_scope(cls, scope: Mapping[str, Any]) -> Links:
@@ -26,7 +33,9 @@ class Links:
         host = next(
             (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), "localhost"
         )
-        return cls(f"{scope['scheme']}://{host}")
+        version = api_version(scope["query_string"].decode("latin-1"))
+        endpoint = f"{scope['scheme']}://{host}"
+        return cls(endpoint) if version is None else cls(endpoint, version)
 
     def metadata(self, suffix: str) -> str:
         """Value of ``odata.metadata``."""

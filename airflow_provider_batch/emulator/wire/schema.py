@@ -124,9 +124,14 @@ def _loaded(name: str) -> BodySchema:
 
 
 @cache
-def data_plane() -> BodySchema:
-    """The bodies of the data plane."""
-    return _loaded("schema_2025_06_01.json")
+def data_plane(version: str = CURRENT) -> BodySchema:
+    """The bodies of the data plane; an older version has a few properties beside those of the present one."""
+    if version == CURRENT:
+        return _loaded("schema_2025_06_01.json")
+    data = data_plane().data
+    older = older_properties(version)
+    models = {**data["models"], **{name: {**data["models"].get(name, {}), **older[name]} for name in older}}
+    return BodySchema({**data, "models": models})
 
 
 @cache
@@ -140,9 +145,9 @@ def schema() -> Mapping[str, Any]:
     return data_plane().data
 
 
-def parse_body(operation: str, body: bytes) -> Json:
+def parse_body(operation: str, body: bytes, version: str = CURRENT) -> Json:
     """Read and check the body of an operation of the data plane, see :meth:`BodySchema.parse_body`."""
-    return data_plane().parse_body(operation, body)
+    return data_plane(version).parse_body(operation, body)
 
 
 def _typed(kind: type, reason: str) -> Callable[[Any, str], Any]:
