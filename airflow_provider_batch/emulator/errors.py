@@ -577,6 +577,24 @@ def task_exists() -> ServiceError:
     return ServiceError("TaskExists", 409, "The specified task already exists.")
 
 
+def task_id_same_as_job_preparation_task() -> ServiceError:
+    """The job's preparation task has the id."""
+    message = "The specified task id is the same as the job preparation task id."
+    return ServiceError("TaskIdSameAsJobPreparationTask", 409, message)
+
+
+def task_id_same_as_job_release_task() -> ServiceError:
+    """The job's release task has the id."""
+    message = "The specified task id is the same as the job release task id."
+    return ServiceError("TaskIdSameAsJobReleaseTask", 409, message)
+
+
+def job_preparation_task_not_specified() -> ServiceError:
+    """A release task without a preparation task."""
+    message = "The specified job does not have a job preparation task."
+    return ServiceError("JobPreparationTaskNotSpecified", 409, message)
+
+
 def task_completed() -> ServiceError:
     """The task has ended."""
     return ServiceError("TaskCompleted", 409, "The specified task is already in a completed state.")

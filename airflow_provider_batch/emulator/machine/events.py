@@ -113,14 +113,25 @@ class EnableJob(JobVerb):
 
 @dataclass(frozen=True)
 class TerminateJob(JobVerb):
-    """A user ends a job."""
+    """
+    A user ends a job.
+
+    :param force: without waiting for its nodes.
+    """
 
     reason: str
+    force: bool = False
 
 
 @dataclass(frozen=True)
 class DeleteJob(JobVerb):
-    """A user deletes a job."""
+    """
+    A user deletes a job.
+
+    :param force: without waiting for its nodes.
+    """
+
+    force: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_batch.emulator.machine import auto_pools, events, jobs
+from airflow_provider_batch.emulator.machine import auto_pools, events, jobs, tasks
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 
@@ -17,4 +17,6 @@ def create_job(world: World, spec: JobSpec) -> Job:
     """Create a job with all that belongs to it from the start; its id is free."""
     job = jobs.create(world, auto_pools.with_pool_id(world, spec))
     auto_pools.supply(world, job)
+    if spec.manager is not None:
+        job.manager_serial = tasks.put(world, job, spec.manager.task).serial
     return job

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from airflow_provider_batch.emulator import errors
-from airflow_provider_batch.emulator.machine import events
-from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory
+from airflow_provider_batch.emulator.machine import events, release
+from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory, RunKind
 from airflow_provider_batch.emulator.machine.runs import Ending
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN, JOB_REFUSALS, JobPassage
 from airflow_provider_batch.emulator.machine.timers import (
@@ -33,6 +33,9 @@ _DISABLE_ENDINGS = {
 }
 
 
+_ENDING = (JobState.TERMINATING, JobState.DELETING)
+
+
 def refuse_closed(job: Job) -> None:
     """
     Refuse what only open jobs allow.
@@ -42,6 +45,18 @@ def refuse_closed(job: Job) -> None:
     refusal = JOB_REFUSALS.get(job.state)
     if refusal is not None:
         raise refusal()
+
+
+def refuse_special_id(job: Job, task_id: str) -> None:
+    """
+    Refuse a task with the id of the job's preparation or release task.
+
+    :raises ServiceError: ``TaskIdSameAsJobPreparationTask``, ``TaskIdSameAsJobReleaseTask``.
+    """
+    if job.spec.preparation is not None and id_key(task_id) == id_key(job.spec.preparation.id):
+        raise errors.task_id_same_as_job_preparation_task()
+    if job.spec.release is not None and id_key(task_id) == id_key(job.spec.release.id):
+        raise errors.task_id_same_as_job_release_task()
 
 
 def _open_job(world: World, event: events.JobVerb) -> Job:
@@ -151,7 +166,7 @@ def _disable(world: World, job: Job, disable_tasks: DisableTasks) -> None:
         move_job(world, job, JobPassage.DISABLE)
         _unbind(world, job)
     if disable_tasks in _DISABLE_ENDINGS:
-        world.end_runs(job.runs, _DISABLE_ENDINGS[disable_tasks])
+        end_runs(world, job, _DISABLE_ENDINGS[disable_tasks])
     settle(world, job)
 
 
@@ -169,6 +184,7 @@ def enable(world: World, event: events.EnableJob) -> None:
 def terminate(world: World, event: events.TerminateJob) -> None:
     """End a job."""
     job = _open_job(world, event)
+    job.release_begun |= event.force
     end(world, job, event.reason)
 
 
@@ -182,7 +198,7 @@ def end(world: World, job: Job, reason: str) -> None:
     world.touch(job)
     job.terminate_reason = reason
     _unbind(world, job)
-    world.end_runs(job.runs, Ending.TERMINATE)
+    end_runs(world, job, Ending.TERMINATE)
     settle(world, job)
 
 
@@ -195,8 +211,16 @@ def delete(world: World, event: events.DeleteJob) -> None:
     move_job(world, job, JobPassage.DELETE)
     world.touch(job)
     _unbind(world, job)
-    world.end_runs(job.runs, Ending.TERMINATE)
+    job.release_begun |= event.force
+    end_runs(world, job, Ending.TERMINATE)
     settle(world, job)
+
+
+def end_runs(world: World, job: Job, ending: Ending) -> None:
+    """End a job's tasks and the preparation of its nodes; release tasks run to their end."""
+    world.end_runs(job.runs, ending)
+    special = {id for id in job.special_runs if world.runs[id].kind is RunKind.PREPARATION}
+    world.end_runs(special, ending)
 
 
 # --- coming to an end ---------------------------------------------------------------------------------
@@ -204,11 +228,13 @@ def delete(world: World, event: events.DeleteJob) -> None:
 
 def settle(world: World, job: Job) -> None:
     """Finish what a job is on its way to, once none of its processes is left."""
-    if job.runs:
+    if job.state in _ENDING and not (job.runs or job.special_runs or job.release_begun):
+        release.begin(world, job)
+    if job.runs or job.special_runs:
         return
     if job.state is JobState.DISABLING:
         move_job(world, job, JobPassage.DISABLED)
-    elif job.state in (JobState.TERMINATING, JobState.DELETING):
+    elif job.state in _ENDING:
         if world.settings.job_end_seconds > 0:
             timer = JobEndTimer(id_key(job.id), job.serial)
             world.wake_in(timer, world.settings.job_end_seconds)
@@ -223,6 +249,7 @@ def _end(world: World, job: Job) -> None:
         world.ended_jobs.append(job)
         return
     places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}
+    places.update((visited.pool_id, visited.node_id) for visited in job.nodes.values())
     for pool_id, node_id in sorted(places):
         delete_directory(world, pool_id, node_id, job.root_directory)
     del world.state.jobs[id_key(job.id)]
@@ -240,8 +267,7 @@ def delete_directory(world: World, pool_id: str, node_id: str, directory: str) -
 def on_end_timer(world: World, timer: JobEndTimer) -> None:
     """End a job that was left a little time."""
     job = world.find_job(timer.job_key, timer.job_serial)
-    ending = (JobState.TERMINATING, JobState.DELETING)
-    if job is not None and job.state in ending and not job.runs:
+    if job is not None and job.state in _ENDING and not (job.runs or job.special_runs):
         _end(world, job)
 
 

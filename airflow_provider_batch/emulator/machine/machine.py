@@ -13,13 +13,21 @@ from airflow_provider_batch.emulator.machine import (
     account,
     applications,
     events,
+    faults,
+    forced_ends,
     job_creation,
     jobs,
+    node_power,
+    node_verbs,
     nodes,
     outcomes,
     pools,
+    preparation,
+    release,
     schedules,
     scheduling,
+    special_tasks,
+    start_tasks,
     tasks,
     timers,
 )
@@ -30,6 +38,7 @@ from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.jobs import Job
 
 
 class Machine:
@@ -61,18 +70,30 @@ class Machine:
         world = self.world
         world.now = max(world.now, event.at)
         _HANDLERS[type(event)](world, event)
+        _follow_up(world)
+        instructions, world.instructions = world.instructions, []
+        return instructions
+
+
+def _follow_up(world: World) -> None:
+    """Do what follows from an event, until nothing more does."""
+    while True:
+        while world.dropped:
+            _run_over(world, world.runs[world.dropped.pop(0)], None, None)
         schedules.jobs_ended(world)
         for pool_key in list(world.stirred):
             scheduling.dispatch(world, pool_key)
         world.stirred.clear()
-        instructions, world.instructions = world.instructions, []
-        return instructions
+        if not world.dropped:
+            return
 
 
 def _process_started(world: World, event: events.ProcessStarted) -> None:
     run = world.runs[event.run_id]
     if run.kind is RunKind.TASK:
         outcomes.started(world, run)
+    elif run.kind is not RunKind.START_TASK:
+        special_tasks.started(world, run)
 
 
 def _process_exited(world: World, event: events.ProcessExited) -> None:
@@ -90,21 +111,36 @@ def _run_over(world: World, run: Run, exit_code: int | None, failure: FailureInf
     node = world.node_of(run)
     nodes.release(world, pool, node, run)
     job = world.job_of(run)
-    if job is None:
-        nodes.start_task_ended(world, run, exit_code, failure)
-    else:
-        job.runs.discard(run.id)
-        outcomes.ended(world, run, exit_code, failure)
-        jobs.settle(world, job)
-        world.stir(job.spec.pool_id)
+    if run.kind is RunKind.START_TASK:
+        start_tasks.ended(world, run, exit_code, failure)
+    elif job is not None:
+        _run_of_job_over(world, job, run, exit_code, failure)
     if nodes.drop_if_done(world, pool, node):
         pools.settle(world, pool)
+    else:
+        node_power.go_on(world, pool, node)
+
+
+def _run_of_job_over(
+    world: World, job: Job, run: Run, exit_code: int | None, failure: FailureInfo | None
+) -> None:
+    job.runs.discard(run.id)
+    job.special_runs.discard(run.id)
+    if run.kind is RunKind.TASK:
+        outcomes.ended(world, run, exit_code, failure)
+    elif run.kind is RunKind.PREPARATION:
+        preparation.ended(world, job, run, exit_code, failure)
+    else:
+        release.ended(world, job, run, exit_code, failure)
+    jobs.settle(world, job)
+    world.stir(job.spec.pool_id)
 
 
 _TIMERS: Mapping[type, Callable[[World, Any], None]] = {
     timers.AllocationTimer: pools.on_timer,
-    timers.NodeTimer: nodes.on_timer,
+    timers.NodeTimer: node_power.on_timer,
     timers.TaskWallClockTimer: tasks.on_wall_clock_timer,
+    timers.SpecialTaskWallClockTimer: special_tasks.on_wall_clock_timer,
     timers.JobWallClockTimer: jobs.on_wall_clock_timer,
     timers.EmptyJobTimer: jobs.on_empty_timer,
     timers.JobEndTimer: jobs.on_end_timer,
@@ -133,12 +169,14 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.RemoveNodes: pools.remove_nodes,
     events.DeletePool: pools.delete,
     events.NodeLost: pools.lose_node,
+    **node_verbs.HANDLERS,
+    **faults.HANDLERS,
     events.CreateJob: job_creation.create,
     events.UpdateJob: jobs.update,
     events.DisableJob: jobs.disable,
     events.EnableJob: jobs.enable,
-    events.TerminateJob: jobs.terminate,
-    events.DeleteJob: jobs.delete,
+    events.TerminateJob: forced_ends.terminate,
+    events.DeleteJob: forced_ends.delete,
     events.AddTask: tasks.add,
     events.UpdateTask: tasks.update,
     events.TerminateTask: tasks.terminate,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from airflow_provider_batch.emulator.machine import jobs, nodes, tallies
+from airflow_provider_batch.emulator.machine import jobs, manager, nodes, tallies
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
-from airflow_provider_batch.emulator.machine.tables import TaskPassage
+from airflow_provider_batch.emulator.machine.tables import JOB_OPEN, TaskPassage
 from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskWallClockTimer
 from airflow_provider_batch.emulator.machine.transitions import move_task
 from airflow_provider_batch.emulator.machine.world import World
@@ -21,6 +21,7 @@ from airflow_provider_batch.emulator.model.states import (
     DependencyAction,
     TaskResult,
     TaskState,
+    TerminateReason,
 )
 from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles
 
@@ -169,6 +170,8 @@ def complete(
     actions = task.spec.exit_conditions.actions(kind, info.exit_code)
     if actions.dependency_action is DependencyAction.SATISFY:
         _satisfy_dependents(world, job, task)
+    if manager.ends_job(job, task) and job.state in JOB_OPEN:
+        jobs.end(world, job, TerminateReason.JOB_MANAGER_COMPLETE.value)
     jobs.perform(world, job, actions.job_action)
     jobs.end_if_all_complete(world, job)
 

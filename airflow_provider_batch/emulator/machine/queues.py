@@ -32,6 +32,10 @@ class ReadyTasks:
         """Take a task out, if it is there."""
         self._ready.pop(serial, None)
 
+    def key_of(self, serial: int) -> str:
+        """Return the key of a task that is there."""
+        return self._ready[serial]
+
     def keys(self) -> list[str]:
         """Return the keys of all ready tasks, the oldest first."""
         return [self._ready[serial] for serial in sorted(self._ready)]

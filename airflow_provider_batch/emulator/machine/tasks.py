@@ -18,7 +18,7 @@ from airflow_provider_batch.emulator.model.exits import ExitKind
 from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.states import TaskState
-from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles
+from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles, TaskSpec
 
 
 def add(world: World, event: events.AddTask) -> None:
@@ -29,12 +29,18 @@ def add(world: World, event: events.AddTask) -> None:
     key = id_key(spec.id)
     if key in job.tasks:
         raise errors.task_exists()
+    jobs.refuse_special_id(job, spec.id)
     if spec.depends_on and not job.spec.uses_task_dependencies:
         if world.settings.undeclared_dependencies is UndeclaredDependencies.NOT_SPECIFIED_ON_JOB:
             raise errors.task_dependencies_not_specified_on_job()
         raise errors.unsupported_property("dependsOn")
     if world.assumptions.forward_references is ForwardReferences.REFUSED:
         _refuse_unknown_parents(job, spec.depends_on, event.together)
+    put(world, job, spec)
+
+
+def put(world: World, job: Job, spec: TaskSpec) -> Task:
+    """Add a task that nothing forbids."""
     task = Task(
         spec=spec,
         job_id=job.id,
@@ -44,10 +50,12 @@ def add(world: World, event: events.AddTask) -> None:
         state=TaskState.ACTIVE,
         state_transition_time=world.now,
     )
+    key = id_key(spec.id)
     job.tasks[key] = task
     tallies.count(world, job, task, 1)
     world.jobs[job.serial].dependencies.add((key, task.serial), spec.depends_on)
     outcomes.queue_if_free(world, job, task)
+    return task
 
 
 def _refuse_unknown_parents(job: Job, depends_on: TaskDependencies, together: frozenset[str]) -> None:

@@ -88,8 +88,6 @@ class Node:
     One node.
 
     :param number: counts the nodes of a pool from 0, for addresses and ports.
-    :param boots: grows when the node is rebooted: what ran at an earlier boot may have to run again.
-    :param images: grows when the node is reimaged: what was there before is gone.
     :param last_boot_time: None until the node has started.
     :param start_task: the REST JSON of the start task that this node took from its pool; None for none.
     :param runs: ids of the processes on this node, of tasks and of the start task.
@@ -101,7 +99,8 @@ class Node:
     :param keeps_files: it does not go before the retention times of its tasks' files are over.
     :param wakes: number of the timer that it waits for; earlier ones mean nothing any more.
     :param held_since: since when a machine is held for it; None while there is none.
-    :param users: by name in lower case.
+    :param returns_at: when a preempted node has a machine again, at the earliest.
+    :param users: by name; those that have expired may still be there.
     """
 
     id: str
@@ -113,8 +112,6 @@ class Node:
     state_transition_time: datetime
     allocation_time: datetime
     scheduling_state: SchedulingState = SchedulingState.ENABLED
-    boots: int = 0
-    images: int = 0
     last_boot_time: datetime | None = None
     start_task: Mapping[str, Any] | None = None
     start_task_info: StartTaskInfo | None = None
@@ -130,6 +127,7 @@ class Node:
     keeps_files: bool = False
     wakes: int = 0
     held_since: datetime | None = None
+    returns_at: datetime | None = None
     users: dict[str, NodeUser] = field(default_factory=dict)
     story: list[str] = field(default_factory=list, repr=False)
 

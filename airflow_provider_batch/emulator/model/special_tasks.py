@@ -86,8 +86,8 @@ class JobNode:
     """
     What a job with a preparation task has done on one node.
 
-    :param images: image of the node that was prepared (``Node.images``).
-    :param boots: boot of the node at which it was prepared (``Node.boots``).
+    :param image: of the node that was prepared (``Node.image``).
+    :param boot: of the node at which it was prepared (``Node.boot``).
     :param interrupted: the preparation was ended from outside, and has to run again before the next task.
     :param tasks_ran: tasks of the job were started there after the preparation.
     :param release: None until the release task begins.
@@ -95,8 +95,8 @@ class JobNode:
 
     pool_id: str
     node_id: str
-    images: int
-    boots: int
+    image: int
+    boot: int
     preparation: SpecialTaskInfo
     interrupted: bool = False
     tasks_ran: bool = False

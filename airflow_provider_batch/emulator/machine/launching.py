@@ -1,0 +1,65 @@
+"""Starts the process of a task that has its place on a node."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from airflow_provider_batch.emulator.machine.instructions import RunKind, RunProcess
+from airflow_provider_batch.emulator.machine.runs import Run
+from airflow_provider_batch.emulator.machine.tables import TaskPassage
+from airflow_provider_batch.emulator.machine.transitions import move_task
+from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model.assumptions import RerunOutput
+from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.ids import id_key
+from airflow_provider_batch.emulator.model.jobs import Job
+from airflow_provider_batch.emulator.model.tasks import Task
+
+
+def launch(world: World, job: Job, task: Task, run: Run) -> None:
+    """Start the process of a task that was given a node, at once or after the node was prepared."""
+    pool = world.state.pools[run.pool_key]
+    node = world.node_of(run)
+    move_task(world, task, TaskPassage.PREPARED if run.held else TaskPassage.START)
+    run.held = False
+    visited = job.nodes.get((run.pool_key, run.node_key))
+    if visited is not None:
+        visited.tasks_ran = True
+    world.instruct(
+        RunProcess(
+            run_id=run.id,
+            kind=RunKind.TASK,
+            pool_id=pool.id,
+            node_id=node.id,
+            is_dedicated=node.is_dedicated,
+            directory=f"{job.directory}/{task.id}",
+            command=with_common_environment(job, task.spec.command),
+            append_output=world.assumptions.rerun_output is RerunOutput.APPEND,
+            job_id=job.id,
+            task_id=task.id,
+            preparation_directory=preparation_directory(job),
+        )
+    )
+
+
+def launch_held(world: World, job: Job, run: Run) -> None:
+    """Start the process of a task that waited for the preparation of its node."""
+    if run.ending is None and run.task_key is not None:
+        launch(world, job, job.tasks[run.task_key], run)
+
+
+def preparation_directory(job: Job) -> str | None:
+    """The directory of a job's preparation task; None without one."""
+    return None if job.spec.preparation is None else f"{job.directory}/{job.spec.preparation.id}"
+
+
+def with_common_environment(job: Job, command: Command) -> Command:
+    """A command with the job's environment settings below its own."""
+    settings = job.spec.common_environment_settings + command.environment_settings
+    return replace(command, environment_settings=settings)
+
+
+def held_runs(world: World, job: Job, node_runs: set[int]) -> list[Run]:
+    """Return the runs among those of a node that wait for the job's preparation, in order of their start."""
+    runs = [world.runs[run_id] for run_id in sorted(node_runs & job.runs)]
+    return [run for run in runs if run.held and run.job_key == id_key(job.id) and run.ending is None]
