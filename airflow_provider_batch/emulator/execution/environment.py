@@ -35,6 +35,10 @@ def environment(run: RunProcess, layout: Layout, *, account_name: str, account_u
     if run.job_id is not None and run.task_id is not None:
         variables["AZ_BATCH_JOB_ID"] = run.job_id
         variables["AZ_BATCH_TASK_ID"] = run.task_id
+    if run.preparation_directory is not None:
+        prepared = layout.inside_node(run.pool_id, run.node_id, run.preparation_directory)
+        variables["AZ_BATCH_JOB_PREP_DIR"] = str(prepared)
+        variables["AZ_BATCH_JOB_PREP_WORKING_DIR"] = str(prepared / WORKING_DIRECTORY)
     return variables
 
 

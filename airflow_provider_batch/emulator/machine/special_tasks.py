@@ -1,4 +1,4 @@
-"""What preparation and release tasks share: their runs take no slots, and their fate is kept by job and node."""
+"""What preparation and release tasks share: runs without slots, and a fate that is kept by job and node."""
 
 from __future__ import annotations
 
