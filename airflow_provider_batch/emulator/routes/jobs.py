@@ -56,17 +56,15 @@ def enable(services: Services, call: Call) -> Response:
 
 
 def terminate(services: Services, call: Call) -> Response:
-    """POST /jobs/{jobId}/terminate; ``force`` changes nothing, since nodes answer at once."""
-    job_id = call.ids["jobId"]
-    call.query.flag("force")
-    last_modified = services.jobs.terminate(job_id, call.optional_json(), call.conditions)
+    """POST /jobs/{jobId}/terminate; ``force=true`` does not wait for the nodes."""
+    job_id, force = call.ids["jobId"], call.query.flag("force")
+    last_modified = services.jobs.terminate(job_id, call.optional_json(), call.conditions, force=force)
     return answers.written(202, f"{call.links.job(job_id)}/terminate", last_modified)
 
 
 def delete(services: Services, call: Call) -> Response:
-    """DELETE /jobs/{jobId}; ``force`` changes nothing, since nodes answer at once."""
-    call.query.flag("force")
-    services.jobs.delete(call.ids["jobId"], call.conditions)
+    """DELETE /jobs/{jobId}; ``force=true`` does not wait for the nodes."""
+    services.jobs.delete(call.ids["jobId"], call.conditions, force=call.query.flag("force"))
     return answers.deleted(202)
 
 
@@ -74,3 +72,11 @@ def task_counts(services: Services, call: Call) -> Response:
     """GET /jobs/{jobId}/taskcounts."""
     found = services.jobs.task_counts(call.ids["jobId"], call.links)
     return answers.resource(found, call.links.metadata("taskcountsresult/@Element"))
+
+
+def preparation_and_release_status(services: Services, call: Call) -> Response:
+    """GET /jobs/{jobId}/jobpreparationandreleasetaskstatus."""
+    job_id = call.ids["jobId"]
+    return answers.page(
+        services.jobs.preparation_and_release_status(job_id, call.path, call.query, call.links)
+    )

@@ -91,7 +91,10 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("enable_job", "POST", _JOB + "/enable", jobs.enable),
     Operation("terminate_job", "POST", _JOB + "/terminate", jobs.terminate),
     Operation(
-        "list_job_preparation_and_release_task_status", "GET", _JOB + "/jobpreparationandreleasetaskstatus"
+        "list_job_preparation_and_release_task_status",
+        "GET",
+        _JOB + "/jobpreparationandreleasetaskstatus",
+        jobs.preparation_and_release_status,
     ),
     Operation("get_job_task_counts", "GET", _JOB + "/taskcounts", jobs.task_counts),
     # job schedules

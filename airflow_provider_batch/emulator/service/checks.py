@@ -40,11 +40,12 @@ def check_id(value: str, name: str = "id") -> None:
         raise errors.invalid_property_value(name, value, reason)
 
 
-def check_display_name(body: Mapping[str, Any]) -> None:
+def check_display_name(body: Mapping[str, Any], path: str = "") -> None:
     """A display name is any text of at most 1,024 characters."""
     name = body.get("displayName", "")
     if len(name) > _MAX_DISPLAY_NAME:
-        raise errors.invalid_property_value("displayName", name[:64], "At most 1024 characters are allowed")
+        reason = "At most 1024 characters are allowed"
+        raise errors.invalid_property_value(f"{path}displayName", name[:64], reason)
 
 
 def check_range(value: int, low: int, high: int, name: str) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.jobs import Job, JobConstraints, JobSpec
 from airflow_provider_batch.emulator.model.states import (
@@ -29,20 +30,24 @@ from airflow_provider_batch.emulator.service.checks import (
     check_id,
     check_range,
     limit_of,
-    refuse_unimplemented,
 )
 from airflow_provider_batch.emulator.service.commands import environment_of
 from airflow_provider_batch.emulator.service.results import Found, check_readable
+from airflow_provider_batch.emulator.service.special_tasks import (
+    manager_of,
+    preparation_of,
+    release_of,
+    with_special_tasks,
+)
 from airflow_provider_batch.emulator.wire.durations import INFINITE_TEXT
 from airflow_provider_batch.emulator.wire.fields import Json, render
 from airflow_provider_batch.emulator.wire.jobs import JOB, task_counts_json
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.listing import Listing, select
-from airflow_provider_batch.emulator.wire.odata import JOBS
+from airflow_provider_batch.emulator.wire.odata import JOBS, PREPARATION_AND_RELEASE_TASKS
 from airflow_provider_batch.emulator.wire.query import Query
+from airflow_provider_batch.emulator.wire.special_tasks import PREPARATION_AND_RELEASE
 
-_UNIMPLEMENTED = ("jobManagerTask", "jobPreparationTask", "jobReleaseTask", "networkConfiguration")
-_UNIMPLEMENTED_CONTENT = ("allowTaskPreemption",)
 _DEFAULTS: Mapping[str, Any] = {
     "priority": 0,
     "maxParallelTasks": -1,
@@ -61,6 +66,14 @@ def _position(job: Job) -> tuple[str, ...]:
 
 #: also of the jobs of one schedule
 JOB_LIST = Listing("jobs", JOB, JOBS, _position)
+
+
+_NODE_LIST = Listing(
+    "jobpreparationandreleasetaskstatuslist",
+    PREPARATION_AND_RELEASE,
+    PREPARATION_AND_RELEASE_TASKS,
+    lambda visited: (visited.pool_id.lower(), visited.node_id.lower()),
+)
 
 
 class Jobs:
@@ -114,14 +127,33 @@ class Jobs:
         """Start tasks again."""
         return self._engine.enable_job(job_id, conditions)
 
-    def terminate(self, job_id: str, body: Json, conditions: Conditions) -> datetime:
-        """End a job."""
-        reason = body.get("terminateReason") or TerminateReason.USER_TERMINATE.value
-        return self._engine.terminate_job(job_id, reason, conditions)
+    def terminate(self, job_id: str, body: Json, conditions: Conditions, *, force: bool) -> datetime:
+        """
+        End a job.
 
-    def delete(self, job_id: str, conditions: Conditions) -> None:
-        """Delete a job with its tasks."""
-        self._engine.delete_job(job_id, conditions)
+        :param force: without waiting for its nodes.
+        """
+        reason = body.get("terminateReason") or TerminateReason.USER_TERMINATE.value
+        with self._engine.reading() as state:
+            now = self._engine.now()
+            self._engine.feed(events.TerminateJob(now, job_id, reason, force, conditions=conditions))
+            return state.job(job_id).last_modified
+
+    def delete(self, job_id: str, conditions: Conditions, *, force: bool) -> None:
+        """
+        Delete a job with its tasks.
+
+        :param force: without waiting for its nodes.
+        """
+        self._engine.feed(events.DeleteJob(self._engine.now(), job_id, force, conditions=conditions))
+
+    def preparation_and_release_status(self, job_id: str, path: str, query: Query, links: Links) -> Json:
+        """Return one page of the nodes on which the job's preparation task was begun."""
+        with self._engine.reading() as state:
+            job = state.job(job_id)
+            if job.spec.preparation is None and job.spec.release is None:
+                raise errors.job_preparation_task_or_release_task_not_specified()
+            return _NODE_LIST.page(job.nodes.values(), path, query, links)
 
     def task_counts(self, job_id: str, links: Links) -> Found:
         """Return how many tasks are in which state."""
@@ -137,7 +169,14 @@ def job_spec(body: Mapping[str, Any]) -> JobSpec:
     :raises ServiceError: naming the property that cannot be.
     """
     definition = _with_defaults(body)
-    return JobSpec(id=body["id"], definition=definition, **_typed(definition))
+    spec = JobSpec(
+        id=body["id"],
+        definition=definition,
+        **_typed(definition),
+        preparation=preparation_of(definition),
+        release=release_of(definition),
+    )
+    return replace(spec, manager=manager_of(definition, spec))
 
 
 def _changed(spec: JobSpec, definition: Mapping[str, Any]) -> JobSpec:
@@ -152,6 +191,7 @@ def _typed(definition: Mapping[str, Any]) -> dict[str, Any]:
         "pool_id": definition["poolInfo"].get("poolId", ""),
         "auto_pool": auto_pool_of(definition["poolInfo"]),
         "priority": check_range(definition["priority"], -1000, 1000, "priority"),
+        "allow_task_preemption": definition["allowTaskPreemption"],
         "max_parallel_tasks": _parallel(definition["maxParallelTasks"]),
         "constraints": JobConstraints(
             limit_of(constraints, "maxWallClockTime"), constraints["maxTaskRetryCount"]
@@ -166,10 +206,10 @@ def _typed(definition: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_defaults(body: Mapping[str, Any]) -> Json:
-    refuse_unimplemented(body, (*_UNIMPLEMENTED, *_UNIMPLEMENTED_CONTENT))
     constraints = {"maxWallClockTime": INFINITE_TEXT, "maxTaskRetryCount": 0, **body.get("constraints", {})}
     check_range(constraints["maxTaskRetryCount"], -1, 2**31 - 1, "constraints.maxTaskRetryCount")
-    return {**_DEFAULTS, **body, "constraints": constraints, "poolInfo": _pool_info(body["poolInfo"])}
+    filled = {**_DEFAULTS, **body, "constraints": constraints, "poolInfo": _pool_info(body["poolInfo"])}
+    return with_special_tasks(filled, constraints["maxTaskRetryCount"])
 
 
 def _pool_info(given: Mapping[str, Any]) -> Json:

@@ -12,7 +12,7 @@ from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.etags import Conditions, etag
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
-from airflow_provider_batch.emulator.model.jobs import Job
+from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.states import DependencyAction, JobAction, OnTaskFailure
 from airflow_provider_batch.emulator.model.tasks import TaskConstraints, TaskSpec
 from airflow_provider_batch.emulator.service.checks import (
@@ -62,7 +62,7 @@ class Tasks:
         :param together: ids of all the tasks of the same request.
         """
         with self._engine.reading() as state:
-            return self._engine.add_task(job_id, task_spec(body, state.job(job_id)), together)
+            return self._engine.add_task(job_id, task_spec(body, state.job(job_id).spec), together)
 
     def add_collection(self, job_id: str, body: Json, links: Links, request_id: str) -> Json:
         """Add up to 100 tasks; each succeeds or fails by itself."""
@@ -102,7 +102,7 @@ class Tasks:
                 task_id,
                 lambda spec: replace(
                     spec,
-                    constraints=_typed_constraints(constraints),
+                    constraints=typed_constraints(constraints),
                     definition={**spec.definition, "constraints": constraints},
                 ),
                 conditions,
@@ -145,28 +145,29 @@ class Tasks:
         }
 
 
-def task_spec(body: Json, job: Job) -> TaskSpec:
+def task_spec(body: Json, job: JobSpec, path: str = "") -> TaskSpec:
     """
-    Turn the body of an add request into a task.
+    Turn the body of an add request, or a job's manager, into a task.
 
     :param job: the job that it goes to, whose retry count it inherits.
+    :param path: prefix for the properties in errors, with a dot at its end.
     :raises ServiceError: naming the property that cannot be.
     """
-    check_id(body["id"])
-    check_display_name(body)
-    refuse_unimplemented(body, _UNIMPLEMENTED)
-    constraints = task_constraints(body.get("constraints"), job.spec.constraints.max_task_retry_count)
+    check_id(body["id"], f"{path}id")
+    check_display_name(body, path)
+    refuse_unimplemented(body, _UNIMPLEMENTED, path)
+    constraints = task_constraints(body.get("constraints"), job.constraints.max_task_retry_count)
     definition = {
         **body,
         "userIdentity": user_identity(body.get("userIdentity")),
         "constraints": constraints,
-        "requiredSlots": check_range(body.get("requiredSlots", 1), 1, _MAX_SLOTS, "requiredSlots"),
+        "requiredSlots": check_range(body.get("requiredSlots", 1), 1, _MAX_SLOTS, f"{path}requiredSlots"),
     }
     return TaskSpec(
         id=body["id"],
         definition=definition,
-        command=command_of(body),
-        constraints=_typed_constraints(constraints),
+        command=command_of(body, path),
+        constraints=typed_constraints(constraints),
         required_slots=definition["requiredSlots"],
         depends_on=_dependencies(body.get("dependsOn", {})),
         exit_conditions=_exit_conditions(body.get("exitConditions", {}), job),
@@ -174,7 +175,8 @@ def task_spec(body: Json, job: Job) -> TaskSpec:
     )
 
 
-def _typed_constraints(constraints: Mapping[str, Any]) -> TaskConstraints:
+def typed_constraints(constraints: Mapping[str, Any]) -> TaskConstraints:
+    """Read the constraints of a task, defaults filled in."""
     return TaskConstraints(
         max_wall_clock_time=limit_of(constraints, "maxWallClockTime"),
         retention_time=limit_of(constraints, "retentionTime"),
@@ -197,7 +199,7 @@ def _dependencies(given: Mapping[str, Any]) -> TaskDependencies:
     return TaskDependencies(ids, tuple(ranges))
 
 
-def _exit_conditions(given: Mapping[str, Any], job: Job) -> ExitConditions:
+def _exit_conditions(given: Mapping[str, Any], job: JobSpec) -> ExitConditions:
     listed = []
     for index, entry in enumerate(given.get("exitCodes", ())):
         options = _exit_options(entry["exitOptions"], job, f"exitConditions.exitCodes[{index}].exitOptions")
@@ -223,9 +225,9 @@ def _exit_conditions(given: Mapping[str, Any], job: Job) -> ExitConditions:
     )
 
 
-def _exit_options(given: Mapping[str, Any], job: Job, path: str) -> ExitOptions:
+def _exit_options(given: Mapping[str, Any], job: JobSpec, path: str) -> ExitOptions:
     action, dependency = given.get("jobAction"), given.get("dependencyAction")
-    if action is not None and job.spec.on_task_failure is OnTaskFailure.NO_ACTION:
+    if action is not None and job.on_task_failure is OnTaskFailure.NO_ACTION:
         reason = "The job's onTaskFailure is noaction"
         raise errors.invalid_property_value(f"{path}.jobAction", action, reason)
     return ExitOptions(

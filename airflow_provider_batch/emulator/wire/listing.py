@@ -75,9 +75,6 @@ _NEVER_HERE = frozenset(
         "autoScaleEvaluationInterval",
         "autoScaleRun",
         "identity",
-        "jobManagerTask",
-        "jobPreparationTask",
-        "jobReleaseTask",
         "ipv6Address",
     }
 )

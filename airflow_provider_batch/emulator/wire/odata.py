@@ -66,6 +66,21 @@ _RESOURCE: dict[str, Property] = {
 }
 _EXIT_CODE = Property(Kind.NUMBER, frozenset({"eq", "ge", "gt", "le", "lt"}))
 
+_SPECIAL_TASK: dict[str, Property] = {
+    "state": _STATE,
+    "startTime": _TIME,
+    "endTime": _TIME,
+    # Batch Explorer asks for "exitCode ne 0" here.
+    "exitCode": Property(Kind.NUMBER),
+    "result": _STATE,
+}
+PREPARATION_AND_RELEASE_TASKS: Properties = {
+    "poolId": _ID,
+    "nodeId": _ID,
+    **{f"jobPreparationTaskExecutionInfo/{name}": of for name, of in _SPECIAL_TASK.items()},
+    **{f"jobReleaseTaskExecutionInfo/{name}": of for name, of in _SPECIAL_TASK.items()},
+}
+
 POOLS: Properties = {
     **_RESOURCE,
     "allocationState": _STATE,
