@@ -8,6 +8,8 @@ from enum import Enum
 
 from airflow_provider_batch.emulator.machine.timers import Timer
 from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.containers import ContainerRegistry
+from airflow_provider_batch.emulator.model.multi_instance import InstancePlace
 
 
 class RunKind(Enum):
@@ -17,14 +19,23 @@ class RunKind(Enum):
     START_TASK = "start task"
     PREPARATION = "job preparation task"
     RELEASE = "job release task"
+    #: an instance other than the primary of a task on several nodes
+    SUBTASK = "subtask"
+    #: no process: application packages of the pool come to a node
+    PACKAGES = "packages of the node"
 
 
 @dataclass(frozen=True)
 class PrepareNode:
-    """Make the directories of a new node."""
+    """
+    Make the directories of a new node.
+
+    :param mounts: of the pool's mounted file systems, relative to the directory of all mounts.
+    """
 
     pool_id: str
     node_id: str
+    mounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -38,6 +49,9 @@ class RunProcess:
     :param job_id: None for a start task, as is ``task_id``.
     :param preparation_directory: of the job's preparation task, as ``directory``; None without one, and for
         itself.
+    :param instance: what this instance knows of a task on several nodes: it begins with the coordination
+        command, whose success is reported; None for all else.
+    :param registries: of the pool, for commands in containers; None for a pool without containers.
     """
 
     run_id: int
@@ -51,6 +65,15 @@ class RunProcess:
     job_id: str | None = None
     task_id: str | None = None
     preparation_directory: str | None = None
+    instance: InstancePlace | None = None
+    registries: tuple[ContainerRegistry, ...] | None = None
+
+
+@dataclass(frozen=True)
+class ProceedRun:
+    """Every instance is coordinated: let the primary run the task's own command."""
+
+    run_id: int
 
 
 @dataclass(frozen=True)
@@ -58,6 +81,18 @@ class KillProcess:
     """End all processes of a run; answered by exited."""
 
     run_id: int
+
+
+@dataclass(frozen=True)
+class FreezeProcess:
+    """
+    Stop all processes of a run where they are, or let them go on; ending them still works.
+
+    :param frozen: False to let them go on.
+    """
+
+    run_id: int
+    frozen: bool
 
 
 @dataclass(frozen=True)
@@ -82,4 +117,14 @@ class DeleteDirectory:
     directory: str = ""
 
 
-Instruction = PrepareNode | RunProcess | KillProcess | SetTimer | DeleteDirectory
+@dataclass(frozen=True)
+class MeasureUsage:
+    """Look how busy the nodes of a pool are; answered by an event."""
+
+    pool_key: str
+    pool_serial: int
+
+
+Instruction = (
+    PrepareNode | RunProcess | KillProcess | FreezeProcess | SetTimer | DeleteDirectory | MeasureUsage
+)

@@ -12,6 +12,7 @@ from typing import Any
 from airflow_provider_batch.emulator.machine import (
     account,
     applications,
+    autoscale,
     events,
     faults,
     forced_ends,
@@ -146,6 +147,7 @@ _TIMERS: Mapping[type, Callable[[World, Any], None]] = {
     timers.JobEndTimer: jobs.on_end_timer,
     timers.RetentionTimer: tasks.on_retention_timer,
     **schedules.TIMERS,
+    **autoscale.TIMERS,
 }
 
 
@@ -187,6 +189,7 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.ProcessNotStarted: _process_not_started,
     events.TimerDue: _timer_due,
     **schedules.HANDLERS,
+    **autoscale.HANDLERS,
     **account.HANDLERS,
     **applications.HANDLERS,
 }

@@ -34,7 +34,6 @@ RECENT_TASKS = 10
 USAGE_KEPT = timedelta(days=30)
 
 _LOOK_AGAIN = timedelta(minutes=1)
-_MOMENT = 0.1
 
 ENDINGS = {
     NodeDeallocationOption.REQUEUE: Ending.REQUEUE,
@@ -223,19 +222,24 @@ def must_keep_files(world: World, node: Node) -> bool:
     """
     if not node.keeps_files:
         return False
-    ends = [_retention_end(world, task) for task in tasks_with_files_on(world, node)]
-    if all(end is not None and end <= world.now for end in ends):
+    waits = [
+        _retention_left(world, task)
+        for task in tasks_with_files_on(world, node)
+        if task.state is TaskState.COMPLETED
+    ]
+    longest = max(waits, default=timedelta(0))
+    if longest <= timedelta(0):
         node.keeps_files = False
         return False
-    soonest = min((end - world.now for end in ends if end is not None), default=_LOOK_AGAIN)
-    wake(world, node, min(max(soonest, timedelta(0)), _LOOK_AGAIN).total_seconds() or _MOMENT)
+    wake(world, node, min(longest, _LOOK_AGAIN).total_seconds())
     return True
 
 
-def _retention_end(world: World, task: Task) -> datetime | None:
-    """When a task's files may go; None for never."""
+def _retention_left(world: World, task: Task) -> timedelta:
+    """How long a completed task's files have to stay."""
     end, retention = task.execution_info.end_time, task.spec.constraints.retention_time
-    return None if end is None or retention is None else world.later(end, retention)
+    due = None if end is None or retention is None else world.later(end, retention)
+    return timedelta.max if due is None else due - world.now
 
 
 def tasks_with_files_on(world: World, node: Node) -> list[Task]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow_provider_batch.emulator import errors
-from airflow_provider_batch.emulator.machine import events, nodes
+from airflow_provider_batch.emulator.machine import autoscale_schedule, events, nodes
 from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory
+from airflow_provider_batch.emulator.machine.resize_errors import quota_reached, resize_error
 from airflow_provider_batch.emulator.machine.tables import AllocationPassage, PoolPassage
 from airflow_provider_batch.emulator.machine.timers import AllocationTimer
 from airflow_provider_batch.emulator.machine.transitions import move_allocation, move_pool
 from airflow_provider_batch.emulator.machine.world import PoolIndex, World, require
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.nodes import Node
-from airflow_provider_batch.emulator.model.pools import Pool, PoolResize, ResizeError
+from airflow_provider_batch.emulator.model.pools import Pool, PoolResize
 from airflow_provider_batch.emulator.model.sizes import cores_of
 from airflow_provider_batch.emulator.model.states import (
     AllocationState,
@@ -25,10 +26,23 @@ from airflow_provider_batch.emulator.model.states import (
 DEFAULT_RESIZE_TIMEOUT = timedelta(minutes=15)
 
 #: when a pool shrinks, nodes in these states go before those that could work
-_USELESS = (NodeState.UNUSABLE, NodeState.START_TASK_FAILED)
+_USELESS = (
+    NodeState.UNUSABLE,
+    NodeState.START_TASK_FAILED,
+    NodeState.PREEMPTED,
+    NodeState.DEALLOCATED,
+    NodeState.DEALLOCATING,
+    NodeState.UNKNOWN,
+    NodeState.OFFLINE,
+)
 
 
-def _open_pool(world: World, event: events.PoolVerb) -> Pool:
+def open_pool(world: World, event: events.PoolVerb) -> Pool:
+    """
+    Return the pool that a user acts on.
+
+    :raises ServiceError: ``PoolNotFound``, ``ConditionNotMet``, ``PoolBeingDeleted``.
+    """
     pool = world.state.pool(event.pool_id)
     require(event.conditions, pool)
     if pool.state is PoolState.DELETING:
@@ -60,12 +74,15 @@ def create(world: World, event: events.CreatePool) -> None:
     )
     world.state.pools[id_key(spec.id)] = pool
     world.pools[pool.serial] = PoolIndex()
-    _approach_targets(world, pool, NodeDeallocationOption.REQUEUE)
+    if spec.auto_scale is not None:
+        auto_scale = autoscale_schedule.begin(world, pool, spec.auto_scale)
+        autoscale_schedule.set_targets(world, pool, auto_scale)
+    approach_targets(world, pool, NodeDeallocationOption.REQUEUE)
 
 
 def update(world: World, event: events.UpdatePool) -> None:
     """Take a new spec; targets are left to resizing, and nodes that exist keep their start task."""
-    pool = _open_pool(world, event)
+    pool = open_pool(world, event)
     pool.spec = event.spec
     world.touch(pool)
 
@@ -76,14 +93,20 @@ def resize(world: World, event: events.ResizePool) -> None:
     _set_targets(pool, event.resize)
     world.touch(pool)
     move_allocation(pool, AllocationPassage.RESIZE, world.now)
-    _approach_targets(world, pool, event.resize.node_deallocation_option)
+    approach_targets(world, pool, event.resize.node_deallocation_option)
 
 
 def _steady_pool(world: World, event: events.PoolVerb) -> Pool:
-    pool = _open_pool(world, event)
+    pool = open_pool(world, event)
+    _refuse_auto_scale(pool)
     if pool.allocation_state is not AllocationState.STEADY:
         raise errors.pool_being_resized()
     return pool
+
+
+def _refuse_auto_scale(pool: Pool) -> None:
+    if pool.auto_scale is not None:
+        raise errors.operation_not_valid_on_pool("The pool scales automatically")
 
 
 def _set_targets(pool: Pool, wanted: PoolResize) -> None:
@@ -105,12 +128,13 @@ def remove_nodes(world: World, event: events.RemoveNodes) -> None:
     move_allocation(pool, AllocationPassage.RESIZE, world.now)
     for node in going:
         nodes.leave(world, pool, node, event.option)
-    _approach_targets(world, pool, event.option)
+    approach_targets(world, pool, event.option)
 
 
 def stop_resize(world: World, event: events.StopPoolResize) -> None:
     """Stop growing; nodes that are leaving go on leaving. The ETag stays, as recorded."""
-    pool = _open_pool(world, event)
+    pool = open_pool(world, event)
+    _refuse_auto_scale(pool)
     if pool.allocation_state is not AllocationState.RESIZING:
         raise errors.operation_invalid_for_current_state()
     move_allocation(pool, AllocationPassage.STOP, world.now)
@@ -119,7 +143,7 @@ def stop_resize(world: World, event: events.StopPoolResize) -> None:
 
 def delete(world: World, event: events.DeletePool) -> None:
     """Take a pool away: its tasks go back to their jobs' queues, which wait for another pool of that id."""
-    pool = _open_pool(world, event)
+    pool = open_pool(world, event)
     move_pool(pool, PoolPassage.DELETE, world.now)
     world.touch(pool)
     for node in list(pool.nodes.values()):
@@ -130,7 +154,10 @@ def delete(world: World, event: events.DeletePool) -> None:
 # --- reaching the targets -----------------------------------------------------------------------------
 
 
-def _approach_targets(world: World, pool: Pool, option: NodeDeallocationOption) -> None:
+def approach_targets(world: World, pool: Pool, option: NodeDeallocationOption) -> None:
+    """Begin a resize to the pool's targets, in place of one that is under way."""
+    if pool.allocation_state is AllocationState.STEADY:
+        move_allocation(pool, AllocationPassage.RESIZE, world.now)
     pool.resize_errors = ()
     _shrink(world, pool, option)
     _begin_resize(world, pool)
@@ -165,6 +192,13 @@ def _staying(pool: Pool, *, is_dedicated: bool) -> list[Node]:
     ]
 
 
+def misses_targets(pool: Pool) -> bool:
+    """Whether the pool has more or fewer nodes than it should, those aside that are leaving."""
+    return any(
+        len(_staying(pool, is_dedicated=kind)) != _target(pool, is_dedicated=kind) for kind in (True, False)
+    )
+
+
 def _target(pool: Pool, *, is_dedicated: bool) -> int:
     return pool.target_dedicated_nodes if is_dedicated else pool.target_low_priority_nodes
 
@@ -178,17 +212,23 @@ def on_timer(world: World, timer: AllocationTimer) -> None:
     if index.resizes != timer.number or index.grown:
         return
     index.grown = True
+    fault = world.faults.resizes.pop(timer.pool_key, None)
     timed_out = timedelta(seconds=world.settings.node_start_seconds / 3) > pool.resize_timeout
     for is_dedicated in (True, False):
         missing = _target(pool, is_dedicated=is_dedicated) - len(_staying(pool, is_dedicated=is_dedicated))
         if missing <= 0:
             continue
         if pool.allocation_state is AllocationState.STOPPING:
-            pool.resize_errors += (_stopped(is_dedicated=is_dedicated),)
+            pool.resize_errors += (resize_error("ResizeStopped", is_dedicated=is_dedicated),)
         elif timed_out:
-            pool.resize_errors += (_timed_out(is_dedicated=is_dedicated),)
+            pool.resize_errors += (resize_error("AllocationTimedout", is_dedicated=is_dedicated),)
+        elif fault is not None:
+            _grow(world, pool, min(missing, fault.nodes), is_dedicated=is_dedicated)
+            pool.resize_errors += (resize_error(fault.code, fault.message, is_dedicated=is_dedicated),)
         else:
             _grow(world, pool, missing, is_dedicated=is_dedicated)
+    if fault is not None and not pool.resize_errors:
+        pool.resize_errors = (resize_error(fault.code, fault.message, is_dedicated=True),)
     settle(world, pool)
 
 
@@ -198,7 +238,7 @@ def _grow(world: World, pool: Pool, missing: int, *, is_dedicated: bool) -> None
     for _ in range(min(missing, affordable)):
         nodes.create(world, pool, is_dedicated=is_dedicated)
     if missing > affordable:
-        pool.resize_errors += (_quota_reached(is_dedicated=is_dedicated),)
+        pool.resize_errors += (quota_reached(is_dedicated=is_dedicated),)
 
 
 def _free_cores(world: World, *, is_dedicated: bool) -> int:
@@ -210,28 +250,6 @@ def _free_cores(world: World, *, is_dedicated: bool) -> int:
         for node in pool.nodes.values()
         if node.is_dedicated is is_dedicated
     )
-
-
-def _kind(*, is_dedicated: bool) -> str:
-    return "dedicated" if is_dedicated else "low-priority"
-
-
-def _quota_reached(*, is_dedicated: bool) -> ResizeError:
-    code = "AccountCoreQuotaReached" if is_dedicated else "AccountLowPriorityCoreQuotaReached"
-    kind = _kind(is_dedicated=is_dedicated)
-    return ResizeError(code, f"The specified account has reached its quota of {kind} cores")
-
-
-def _timed_out(*, is_dedicated: bool) -> ResizeError:
-    kind = _kind(is_dedicated=is_dedicated)
-    text = f"Desired number of {kind} nodes could not be allocated as the resize timeout was reached"
-    return ResizeError("AllocationTimedout", text)
-
-
-def _stopped(*, is_dedicated: bool) -> ResizeError:
-    kind = _kind(is_dedicated=is_dedicated)
-    text = f"Desired number of {kind} nodes could not be allocated due to a stop resize operation"
-    return ResizeError("ResizeStopped", text)
 
 
 def settle(world: World, pool: Pool) -> None:

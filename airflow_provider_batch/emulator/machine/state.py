@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 from airflow_provider_batch.emulator import errors
@@ -9,7 +10,7 @@ from airflow_provider_batch.emulator.model.account import Account
 from airflow_provider_batch.emulator.model.applications import Application, ApplicationPackage
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
-from airflow_provider_batch.emulator.model.nodes import Node
+from airflow_provider_batch.emulator.model.nodes import Node, NodeUsage
 from airflow_provider_batch.emulator.model.pools import Pool
 from airflow_provider_batch.emulator.model.schedules import JobSchedule
 from airflow_provider_batch.emulator.model.tasks import Task
@@ -26,6 +27,7 @@ class State:
     :param jobs: likewise, those of job schedules included.
     :param schedules: likewise.
     :param applications: likewise.
+    :param usage: of machines that nodes held and gave back, by the end; of those that are held, nodes know.
     """
 
     pools: dict[str, Pool] = field(default_factory=dict)
@@ -33,6 +35,7 @@ class State:
     schedules: dict[str, JobSchedule] = field(default_factory=dict)
     applications: dict[str, Application] = field(default_factory=dict)
     account: Account = field(default_factory=Account)
+    usage: deque[NodeUsage] = field(default_factory=deque)
 
     def pool(self, pool_id: str) -> Pool:
         """

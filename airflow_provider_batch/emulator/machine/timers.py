@@ -22,10 +22,11 @@ class AllocationTimer:
 
 @dataclass(frozen=True)
 class NodeTimer:
-    """A node is created, or has booted."""
+    """A node takes its next step; ``number`` is the one that the node waits for."""
 
     pool_key: str
     node_key: str
+    number: int = 0
 
 
 @dataclass(frozen=True)
@@ -86,8 +87,28 @@ class RetentionTimer:
     end_time: datetime
 
 
+@dataclass(frozen=True)
+class AutoScaleTimer:
+    """A pool's formula is to be evaluated; ``schedule`` tells this series from one with another interval."""
+
+    pool_key: str
+    pool_serial: int
+    schedule: int
+
+
+@dataclass(frozen=True)
+class AutoScaleSampleTimer:
+    """A sample is to be taken of a pool that scales automatically."""
+
+    pool_key: str
+    pool_serial: int
+    auto_scale_serial: int
+
+
 Timer = (
     AllocationTimer
+    | AutoScaleTimer
+    | AutoScaleSampleTimer
     | NodeTimer
     | TaskWallClockTimer
     | SpecialTaskWallClockTimer

@@ -18,6 +18,7 @@ from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.timers import Timer
 from airflow_provider_batch.emulator.model.assumptions import Assumptions, EtagOnNodeChanges
 from airflow_provider_batch.emulator.model.etags import Conditions
+from airflow_provider_batch.emulator.model.faults import Faults
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
@@ -74,6 +75,7 @@ class World:
     settings: MachineSettings
     assumptions: Assumptions = field(default_factory=Assumptions)
     state: State = field(default_factory=State)
+    faults: Faults = field(default_factory=Faults)
     now: datetime = datetime(1, 1, 1, tzinfo=timezone.utc)
     instructions: list[Instruction] = field(default_factory=list)
     runs: dict[int, Run] = field(default_factory=dict)

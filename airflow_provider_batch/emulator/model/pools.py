@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from airflow_provider_batch.emulator.model.autoscale import AutoScale, AutoScaleSettings
 from airflow_provider_batch.emulator.model.commands import Command
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.states import (
@@ -36,6 +37,7 @@ class PoolSpec:
     :param vm_size: lower-case.
     :param target_dedicated_nodes: at creation; later targets are set by resizing.
     :param start_task: nodes that exist already are not touched when it changes.
+    :param auto_scale: at creation; None for a pool of fixed targets.
     """
 
     id: str
@@ -47,6 +49,7 @@ class PoolSpec:
     task_slots_per_node: int = 1
     node_fill_type: NodeFillType = NodeFillType.SPREAD
     start_task: StartTaskSpec | None = None
+    auto_scale: AutoScaleSettings | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ class Pool:
     :param serial: tells this pool from an earlier one of the same id.
     :param nodes: by key of the node id (``ids.id_key``), in order of creation; leaving ones included.
     :param last_modified: moved by what users do, never by what nodes do.
+    :param auto_scale: None while the targets are fixed.
+    :param auto_scale_requested_at: when automatic scaling was last enabled or changed by its own operation.
     """
 
     spec: PoolSpec
@@ -94,6 +99,8 @@ class Pool:
     target_low_priority_nodes: int
     resize_timeout: timedelta
     resize_errors: tuple[ResizeError, ...] = ()
+    auto_scale: AutoScale | None = None
+    auto_scale_requested_at: datetime | None = None
     nodes: dict[str, Node] = field(default_factory=dict)
     story: list[str] = field(default_factory=list, repr=False)
 

@@ -92,6 +92,7 @@ class TaskFiles(Enum):
 
     NONE = "the task never reached a node"
     KEPT = "on the node"
+    LOST = "gone with the node's disk"
     CLEANED_UP = "removed, since their retention time is over"
 
 

@@ -322,7 +322,8 @@ class Simulation:
             assert node.used_slots <= pool.spec.task_slots_per_node, "slots are oversubscribed"
             if node.state in (NodeState.IDLE, NodeState.RUNNING):
                 assert (node.state is NodeState.RUNNING) == bool(tasks)
-            assert node.state is not NodeState.LEAVING_POOL or here, "a node without work has not left"
+            if node.state is NodeState.LEAVING_POOL and not node.keeps_files:
+                assert here, "a node without work has not left"
         if pool.allocation_state is AllocationState.STEADY:
             staying = [n for n in pool.nodes.values() if n.state is not NodeState.LEAVING_POOL]
             dedicated = sum(n.is_dedicated for n in staying)
