@@ -304,6 +304,42 @@ def operation_not_valid_on_pool(reason: str) -> ServiceError:
     )
 
 
+def invalid_auto_scaling_settings(reason: str) -> ServiceError:
+    """Formula, interval and targets do not fit together."""
+    return ServiceError(
+        "InvalidAutoScalingSettings",
+        400,
+        "The specified auto-scaling settings are not valid.",
+        (("Reason", reason),),
+    )
+
+
+def auto_scaling_formula_syntax_error(detail: str) -> ServiceError:
+    """The formula is not of the language."""
+    return ServiceError(
+        "AutoScalingFormulaSyntaxError",
+        400,
+        "The specified auto-scaling formula has a syntax error.",
+        (("Message", detail),),
+    )
+
+
+def auto_scaling_formula_too_long() -> ServiceError:
+    """The formula has too many characters."""
+    return ServiceError(
+        "AutoScalingFormulaTooLong", 400, "The specified auto-scaling formula exceeds lengths limit."
+    )
+
+
+def too_many_enable_auto_scale_requests() -> ServiceError:
+    """Automatic scaling of the pool was enabled a moment ago; the wire adds Retry-After."""
+    return ServiceError(
+        "TooManyEnableAutoScaleRequests",
+        503,
+        "Enable auto-scale requests for the same pool must be separated by at least 30 seconds.",
+    )
+
+
 def node_not_found() -> ServiceError:
     """There is no such node."""
     return ServiceError("NodeNotFound", 404, "The specified node does not exist.")
@@ -540,6 +576,45 @@ def account_not_enabled_for_auto_storage() -> ServiceError:
     """No storage account is linked with the Batch account."""
     return ServiceError(
         "AccountNotEnabledForAutoStorage", 409, "The specified account does not have auto storage enabled."
+    )
+
+
+def management_authentication_missing() -> ServiceError:
+    """A request to the management plane without a bearer token."""
+    return ServiceError(
+        "AuthenticationFailed", 401, "Authentication failed. The 'Authorization' header is missing."
+    )
+
+
+def invalid_authentication_token() -> ServiceError:
+    """A bearer token that is not accepted."""
+    return ServiceError("InvalidAuthenticationToken", 401, "The access token is invalid.")
+
+
+def missing_api_version_parameter() -> ServiceError:
+    """A request to the management plane without a version."""
+    return ServiceError(
+        "MissingApiVersionParameter",
+        400,
+        "The api-version query parameter (?api-version=) is required for all requests.",
+    )
+
+
+def invalid_api_version_parameter(version: str, supported: Sequence[str]) -> ServiceError:
+    """A version that the management plane does not know."""
+    return ServiceError(
+        "InvalidApiVersionParameter",
+        400,
+        f"The api-version '{version}' is invalid. The supported versions are '{','.join(supported)}'.",
+    )
+
+
+def location_not_available(location: str) -> ServiceError:
+    """Another region than the configured one."""
+    return ServiceError(
+        "LocationNotAvailableForResourceType",
+        400,
+        f"The provided location '{location}' is not available for resource type 'Microsoft.Batch/locations'.",
     )
 
 

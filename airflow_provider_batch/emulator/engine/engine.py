@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 from airflow_provider_batch.emulator import errors
@@ -17,14 +17,17 @@ from airflow_provider_batch.emulator.clock import MovableClock, ScaledClock
 from airflow_provider_batch.emulator.engine.reports import MakeEvent, RunReports
 from airflow_provider_batch.emulator.engine.root import Root
 from airflow_provider_batch.emulator.engine.timers import TimerQueue
+from airflow_provider_batch.emulator.engine.usage import UsageMeter
 from airflow_provider_batch.emulator.execution.executor import Executor, LocalExecutor, Reports
 from airflow_provider_batch.emulator.execution.layout import Layout
+from airflow_provider_batch.emulator.execution.packages import PackageBlob
 from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
-from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine import autoscale_events, events
 from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import (
     Instruction,
     KillProcess,
+    MeasureUsage,
     PrepareNode,
     RunProcess,
     SetTimer,
@@ -33,7 +36,9 @@ from airflow_provider_batch.emulator.machine.machine import Machine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.account import Account
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
+from airflow_provider_batch.emulator.model.commands import PackageReference
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
@@ -45,11 +50,13 @@ from airflow_provider_batch.emulator.model.states import (
     TerminateReason,
 )
 from airflow_provider_batch.emulator.model.tasks import Task, TaskCounts, TaskFiles, TaskSpec
+from airflow_provider_batch.emulator.storage.auto_storage import AutoStorage
 from airflow_provider_batch.emulator.storage.trees import FileTree
 
 _log = logging.getLogger(__name__)
 
 NO_CONDITIONS = Conditions()
+_PACKAGE_LIFETIME = timedelta(hours=4)
 
 
 class Engine:
@@ -66,6 +73,7 @@ class Engine:
     :param account_name: for the tasks' environment.
     :param account_url: likewise; may be set later (``engine.account_url = ...``) when the port is known.
     :param clock: the system's by default.
+    :param auto_storage: the storage account that is linked with the account; None without.
     :param executor: makes another executor than real processes, for tests.
     :param run_timers: False for tests with a manual clock, which call :meth:`fire_due_timers`.
     """
@@ -78,17 +86,20 @@ class Engine:
         account_url: str = "http://127.0.0.1:10010",
         machine_settings: MachineSettings | None = None,
         execution_settings: ExecutionSettings | None = None,
+        auto_storage: AutoStorage | None = None,
         clock: MovableClock | None = None,
         executor: Callable[[Reports], Executor] | None = None,
         run_timers: bool = True,
     ) -> None:
         self.account_name = account_name
         self.account_url = account_url
+        self.auto_storage = auto_storage
         self._clock = clock or ScaledClock()
         settings = machine_settings or MachineSettings()
         self._machine = Machine(replace(settings, seed=settings.seed or uuid.uuid4().hex))
         self._root = Root(root)
         self._layout = Layout(self._root.path)
+        self._usage = UsageMeter(self._root.path)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
         self._timers = TimerQueue()
@@ -104,7 +115,20 @@ class Engine:
         def account() -> tuple[str, str]:
             return self.account_name, self.account_url
 
-        return LocalExecutor(self._layout, account, reports, settings)
+        return LocalExecutor(
+            self._layout, account, reports, settings, self._locate_package, self.auto_storage
+        )
+
+    def _locate_package(self, reference: PackageReference) -> PackageBlob | None:
+        with self._lock:
+            application = self._machine.state.applications.get(id_key(reference.application_id))
+            package = None if application is None else application.active_package(reference.version)
+        if application is None or package is None or self.auto_storage is None:
+            return None
+        # The storage account goes by the real time, whatever the time of the Batch account.
+        now = datetime.now(timezone.utc)
+        url = self.auto_storage.signed_blob_url(package.container, package.blob, "r", now, _PACKAGE_LIFETIME)
+        return PackageBlob(application.id, package.version, url)
 
     def close(self) -> None:
         """End every process and thread of this engine; safe to repeat. Later verbs raise RuntimeError."""
@@ -154,6 +178,11 @@ class Engine:
         """Look again how long it is until the next timer."""
         with self._changed:
             self._changed.notify_all()
+
+    @property
+    def account(self) -> Account:
+        """What users have set about the account. Its parts are replaced whole: read them without the lock."""
+        return self._machine.state.account
 
     # --- assumptions ---------------------------------------------------------------------------------
 
@@ -225,9 +254,7 @@ class Engine:
     ) -> datetime:
         """Take nodes out and lower the targets. Refusals as in :meth:`resize_pool`, and ``NodeNotFound``."""
         with self._lock:
-            self.feed(
-                events.RemoveNodes(self.now(), pool_id, tuple(node_ids), option, conditions=conditions)
-            )
+            self.feed(events.RemoveNodes(self.now(), pool_id, tuple(node_ids), option, conditions=conditions))
             return self._machine.state.pool(pool_id).last_modified
 
     def delete_pool(self, pool_id: str, conditions: Conditions = NO_CONDITIONS) -> None:
@@ -443,7 +470,7 @@ class Engine:
                         waiting.append(failed)
 
     def _perform(self, instruction: Instruction) -> events.Event | None:
-        """Perform an instruction; return what to tell the machine when that was not possible."""
+        """Perform an instruction; return what the machine hears of it at once, if anything."""
         if isinstance(instruction, SetTimer):
             self._timers.put(instruction.due, instruction.timer)
             self._changed.notify_all()
@@ -453,6 +480,13 @@ class Engine:
             return self._run(instruction)
         elif isinstance(instruction, KillProcess):
             self._executor.kill(instruction)
+        elif isinstance(instruction, ProceedRun):
+            self._executor.proceed(instruction)
+        elif isinstance(instruction, FreezeProcess):
+            self._executor.freeze(instruction)
+        elif isinstance(instruction, MeasureUsage):
+            pool = (instruction.pool_key, instruction.pool_serial)
+            return autoscale_events.UsageMeasured(self.now(), *pool, self._usage.measure(pool))
         else:
             self._executor.delete(instruction)
         return None

@@ -34,8 +34,8 @@ class MachineSettings:
     :param pool_quota: pools of the account; beyond it ``PoolQuotaReached``.
     :param active_job_quota: jobs that are not completed; beyond it ``ActiveJobAndScheduleQuotaReached``.
     :param sample_seconds: between two samples of a pool that scales automatically.
-    :param sample_delay_seconds: how old a sample must be before a formula sees it; the documentation speaks of
-        about a minute, and here each is seen at once.
+    :param sample_delay_seconds: how old a sample must be before a formula sees it; the documentation speaks
+        of about a minute, and here each is seen at once.
     :param sample_limit: samples that are kept of each metric of a pool: a day's.
     :param enable_auto_scale_seconds: pause that must lie between two requests to enable automatic scaling of
         one pool; before, they answer ``TooManyEnableAutoScaleRequests``.

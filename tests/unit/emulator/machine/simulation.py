@@ -14,17 +14,21 @@ from typing import Any
 from airflow_provider_batch.emulator.engine.timers import TimerQueue
 from airflow_provider_batch.emulator.errors import ServiceError
 from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine.autoscale_events import UsageMeasured
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
     Instruction,
     KillProcess,
+    MeasureUsage,
     PrepareNode,
     RunKind,
     RunProcess,
     SetTimer,
 )
 from airflow_provider_batch.emulator.machine.machine import Machine
+from airflow_provider_batch.emulator.machine.runs import Ending, Run
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.machine.tables import JOB_OPEN
 from airflow_provider_batch.emulator.model.assumptions import EtagOnNodeChanges, ReactivationUnblocks
 from airflow_provider_batch.emulator.model.commands import Command
 from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
@@ -36,6 +40,7 @@ from airflow_provider_batch.emulator.model.states import (
     DependencyAction,
     JobState,
     NodeState,
+    SchedulingState,
     TaskResult,
     TaskState,
 )
@@ -73,6 +78,12 @@ class Simulation:
         self.starts_processes = starts_processes
         # The oracle of dependencies: for each task (by serial) the parents that it still waits for.
         self._pending: dict[int, set[str | int]] = {}
+        # The oracle of preparation and release, by job (serial) and node: the image that was prepared last,
+        # where preparation was ended well or not, where tasks ran on that image, and where it was released.
+        self._prepared: dict[tuple[int, str], int] = {}
+        self._over: set[tuple[int, str]] = set()
+        self._ran: dict[tuple[int, str], int] = {}
+        self._released: set[tuple[int, str]] = set()
 
     # --- what happens ---------------------------------------------------------------------------------
 
@@ -84,6 +95,7 @@ class Simulation:
         """Give the machine an event and check everything."""
         before = self._snapshot()
         abandoned = self._abandoned_by(event)
+        self._note_preparation(event)
         try:
             instructions = self.machine.handle(event)
         except ServiceError:
@@ -165,6 +177,14 @@ class Simulation:
         self.do(events.CreateJob, JobSpec(job_id, {}, pool_id, **spec))
         return self.machine.state.job(job_id)
 
+    def special_run(self, kind: RunKind, node: Node, job_id: str = "j") -> int:
+        """Return the process of a job's preparation or release task on a node."""
+        here = [
+            r for r in self.processes.values() if (r.kind, r.node_id, r.job_id) == (kind, node.id, job_id)
+        ]
+        assert len(here) == 1, f"{len(here)} processes of the {kind.value}"
+        return here[0].run_id
+
     def task(self, task_id: str = "t", job_id: str = "j", **spec: Any) -> Task:
         """Add a task."""
         self.do(events.AddTask, job_id, TaskSpec(task_id, {}, COMMAND, **spec))
@@ -201,6 +221,9 @@ class Simulation:
             assert instruction.run_id in self.processes, "a kill for a process that is not there"
             assert instruction.run_id not in self.killed, "a second kill"
             self.killed.add(instruction.run_id)
+        elif isinstance(instruction, MeasureUsage):
+            pool = (instruction.pool_key, instruction.pool_serial)
+            self.feed(UsageMeasured(self.now, *pool, {"$CPUPercent": 0.5}))
         elif isinstance(instruction, DeleteDirectory):
             self._check_deletion(instruction)
             self.deleted.append(instruction)
@@ -224,14 +247,60 @@ class Simulation:
             return
         assert run.job_id is not None
         assert run.task_id is not None
-        assert node.state is NodeState.RUNNING
         job = self.machine.state.job(run.job_id)
-        assert job.state is JobState.ACTIVE, f"a job in state {job.state} starts a task"
+        if run.kind is RunKind.TASK:
+            self._check_task_start(run, job, node)
+        elif run.kind is RunKind.PREPARATION:
+            self._check_preparation_start(run, job)
+        else:
+            self._check_release_start(job, node)
+
+    def _check_preparation_start(self, run: RunProcess, job: Job) -> None:
+        assert job.state in JOB_OPEN, f"a job in state {job.state} prepares a node"
+        assert job.spec.preparation is not None
+        for other in self.processes.values():
+            same = (other.kind, other.job_id, other.node_id) == (run.kind, run.job_id, run.node_id)
+            # What a job ended by force has left behind may still be dying when the next of its id begins.
+            assert not same or other.run_id in self.killed, "a node is prepared twice at once"
+
+    def _check_release_start(self, job: Job, node: Node) -> None:
+        place = (job.serial, id_key(node.id))
+        assert job.state in (JobState.TERMINATING, JobState.DELETING)
+        assert place not in self._released, "a node is released twice"
+        self._released.add(place)
+        assert place in self._over, "a node is released on which the preparation has not ended"
+        assert self._ran.get(place) == node.image, "a node is released on which no task has run"
+        others = [self.machine.world.runs[run_id] for run_id in job.runs]
+        assert not others, "a node is released while tasks run"
+
+    def _check_task_start(self, run: RunProcess, job: Job, node: Node) -> None:
+        assert run.job_id is not None
+        assert run.task_id is not None
         task = self.machine.state.task(run.job_id, run.task_id)
-        same = [r for r in self.processes.values() if (r.job_id, r.task_id) == (run.job_id, run.task_id)]
+        if task.previous_state is TaskState.PREPARING:
+            assert job.state in (JobState.ACTIVE, JobState.DISABLING)
+        else:
+            assert node.state is NodeState.RUNNING
+            assert job.state is JobState.ACTIVE, f"a job in state {job.state} starts a task"
+        place = (job.serial, id_key(node.id))
+        if job.spec.preparation is not None:
+            self._ran[place] = node.image
+            if job.spec.preparation.wait_for_success:
+                assert self._prepared.get(place) == node.image, "a task starts on an unprepared node"
+        self._check_manager_first(job, task)
+        same = [
+            r
+            for r in self.processes.values()
+            if r.kind is RunKind.TASK and (r.job_id, r.task_id) == (run.job_id, run.task_id)
+        ]
         for other in same:
             assert other.run_id in self.killed, "a task runs twice at once"
         assert not self._pending[task.serial], "a task starts before its parents are satisfied"
+
+    def _check_manager_first(self, job: Job, task: Task) -> None:
+        manager = next((t for t in job.tasks.values() if t.serial == job.manager_serial), None)
+        if manager is not None and task is not manager and task.previous_state is TaskState.ACTIVE:
+            assert manager.state is not TaskState.ACTIVE, "a task starts before the manager of its job"
 
     # --- the oracle -----------------------------------------------------------------------------------
 
@@ -247,7 +316,21 @@ class Simulation:
             },
         }
 
+    def _note_preparation(self, event: events.Event) -> None:
+        if not isinstance(event, events.ProcessExited | events.ProcessNotStarted):
+            return
+        run = self.machine.world.runs[event.run_id]
+        if run.kind is not RunKind.PREPARATION or run.ending not in (None, Ending.WALL_CLOCK):
+            return
+        place = (run.job_serial, run.node_key)
+        self._over.add(place)
+        if isinstance(event, events.ProcessExited) and event.exit_code == 0 and run.ending is None:
+            self._prepared[place] = self.machine.world.node_of(run).image
+
     def _note_added(self, event: events.Event) -> None:
+        for job in self.machine.state.jobs.values():
+            if job.manager_serial is not None:
+                self._pending.setdefault(job.manager_serial, set())
         if not isinstance(event, events.AddTask):
             return
         job = self.machine.state.job(event.job_id)
@@ -304,7 +387,11 @@ class Simulation:
 
     def check(self) -> None:
         """Check what must hold between any two events."""
-        assert self.machine.world.runs.keys() == self.processes.keys(), "runs and processes differ"
+        runs = self.machine.world.runs.values()
+        assert {run.id for run in runs if not run.held} == self.processes.keys(), "runs and processes differ"
+        for run in runs:
+            is_nobodys = run.kind is not RunKind.START_TASK and run.job_key is None
+            assert not is_nobodys or run.id in self.killed, "a run that nobody waits for was not ended"
         for pool in self.machine.state.pools.values():
             self._check_pool(pool)
         for job in self.machine.state.jobs.values():
@@ -333,7 +420,9 @@ class Simulation:
     def _check_job(self, job: Job) -> None:
         world = self.machine.world
         runs = {r.id for r in world.runs.values() if r.job_serial == job.serial}
-        assert job.runs == runs
+        special = {run_id for run_id in runs if world.runs[run_id].kind is not RunKind.TASK}
+        assert job.runs == runs - special
+        assert job.special_runs == special
         if job.state in (JobState.DISABLED, JobState.COMPLETED):
             assert not runs, f"a job in state {job.state} has processes"
         if job.state is not JobState.DELETING:
@@ -345,9 +434,12 @@ class Simulation:
 
     def _check_task(self, job: Job, task: Task) -> None:
         info = task.execution_info
-        if task.state is TaskState.RUNNING:
+        if task.state in (TaskState.RUNNING, TaskState.PREPARING):
             assert task.run_id is not None
             run = self.machine.world.runs[task.run_id]
+            assert run.held == (task.state is TaskState.PREPARING)
+            if run.held:
+                self._check_held(job, run)
             assert (run.job_serial, run.task_serial) == (job.serial, task.serial)
             assert task.node is not None
         else:
@@ -360,11 +452,16 @@ class Simulation:
             assert info.end_time is None
             assert not task.satisfied
 
+    def _check_held(self, job: Job, run: Run) -> None:
+        runs = [self.machine.world.runs[run_id] for run_id in job.special_runs]
+        awaited = [r for r in runs if r.kind is RunKind.PREPARATION and r.node_key == run.node_key]
+        assert awaited, "a task waits for a preparation that does not run"
+
     def _check_counts(self, job: Job) -> None:
         for tally, weigh in ((job.counts.tasks, _one), (job.counts.slots, _slots)):
             by_state = {s: sum(weigh(t) for t in job.tasks.values() if t.state is s) for s in TaskState}
             assert tally.active == by_state[TaskState.ACTIVE]
-            assert tally.running == by_state[TaskState.RUNNING]
+            assert tally.running == by_state[TaskState.RUNNING] + by_state[TaskState.PREPARING]
             assert tally.completed == by_state[TaskState.COMPLETED]
             assert tally.succeeded + tally.failed == tally.completed
             good = [t for t in job.tasks.values() if t.execution_info.result is TaskResult.SUCCESS]
@@ -376,11 +473,46 @@ class Simulation:
             pool = self.machine.state.pools.get(id_key(job.spec.pool_id))
             if job.state is not JobState.ACTIVE or pool is None or (limit != -1 and len(job.runs) >= limit):
                 continue
-            usable = [n for n in pool.nodes.values() if n.state in (NodeState.IDLE, NodeState.RUNNING)]
-            room = max((pool.spec.task_slots_per_node - n.used_slots for n in usable), default=0)
-            for task in job.tasks.values():
-                if task.state is TaskState.ACTIVE and not self._pending[task.serial]:
-                    assert task.spec.required_slots > room, f"task {task.id} could run and waits"
+            if self._gives_way(job):
+                continue
+            usable = [n for n in pool.nodes.values() if self._can_use(job, n)]
+            ready = [
+                t for t in job.tasks.values() if t.state is TaskState.ACTIVE and not self._pending[t.serial]
+            ]
+            manager = [t for t in ready if t.serial == job.manager_serial]
+            for task in manager or ready:
+                slots = self._slots_on_node(job, pool, task)
+                nodes = [n for n in usable if not manager or self._manager_can_use(job, n)]
+                room = max((pool.spec.task_slots_per_node - n.used_slots for n in nodes), default=0)
+                assert slots > room, f"task {task.id} could run and waits"
+
+    def _gives_way(self, job: Job) -> bool:
+        """Whether room may be kept free for a more important job in the same pool."""
+        jobs = [
+            j for j in self.machine.state.jobs.values() if id_key(j.spec.pool_id) == id_key(job.spec.pool_id)
+        ]
+        return any(j.spec.allow_task_preemption for j in jobs) and any(
+            j.spec.priority > job.spec.priority for j in jobs
+        )
+
+    def _can_use(self, job: Job, node: Node) -> bool:
+        visited = job.nodes.get((id_key(node.pool_id), id_key(node.id)))
+        failed = visited is not None and visited.preparation.result is TaskResult.FAILURE
+        spec = job.spec.preparation
+        if visited is not None and spec is not None and failed and spec.wait_for_success:
+            if visited.image == node.image and not visited.interrupted:
+                return False
+        enabled = node.scheduling_state is SchedulingState.ENABLED
+        return enabled and node.state in (NodeState.IDLE, NodeState.RUNNING)
+
+    def _manager_can_use(self, job: Job, node: Node) -> bool:
+        return job.spec.manager is None or job.spec.manager.allow_low_priority_node or node.is_dedicated
+
+    def _slots_on_node(self, job: Job, pool: Pool, task: Task) -> int:
+        manager = job.spec.manager
+        if manager is not None and task.serial == job.manager_serial and manager.run_exclusive:
+            return max(pool.spec.task_slots_per_node, task.spec.required_slots)
+        return task.spec.required_slots
 
 
 def _satisfied(job: Job) -> set[str | int]:
