@@ -25,10 +25,12 @@ from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
 from airflow_provider_batch.emulator.machine import autoscale_events, events
 from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import (
+    FreezeProcess,
     Instruction,
     KillProcess,
     MeasureUsage,
     PrepareNode,
+    ProceedRun,
     RunProcess,
     SetTimer,
 )

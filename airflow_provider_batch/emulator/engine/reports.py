@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 
 MakeEvent = Callable[[datetime], events.Event]
@@ -25,9 +26,19 @@ class RunReports:
         """The process runs."""
         self._hear(lambda at: events.ProcessStarted(at, run_id))
 
-    def exited(self, run_id: int, exit_code: int | None) -> None:
+    def coordinated(self, run_id: int) -> None:
+        """The coordination command of an instance has succeeded."""
+        self._hear(lambda at: events.ProcessCoordinated(at, run_id))
+
+    def exited(
+        self,
+        run_id: int,
+        exit_code: int | None,
+        upload_failure: FailureInfo | None = None,
+        container: ContainerInfo | None = None,
+    ) -> None:
         """The processes are gone."""
-        self._hear(lambda at: events.ProcessExited(at, run_id, exit_code))
+        self._hear(lambda at: events.ProcessExited(at, run_id, exit_code, upload_failure, container))
 
     def not_started(self, run_id: int, failure: FailureInfo) -> None:
         """The process could not be started."""

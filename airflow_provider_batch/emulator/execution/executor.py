@@ -6,28 +6,30 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
 from typing import Protocol
 
-from airflow_provider_batch.emulator.execution.downloads import Downloads, PreparationFailed
 from airflow_provider_batch.emulator.execution.environment import environment
 from airflow_provider_batch.emulator.execution.guard import Guard
-from airflow_provider_batch.emulator.execution.layout import (
-    NODE_DIRECTORIES,
-    WORKING_DIRECTORY,
-    Layout,
-)
-from airflow_provider_batch.emulator.execution.processes import ProcessGroup, split
+from airflow_provider_batch.emulator.execution.layout import NODE_DIRECTORIES, Layout
+from airflow_provider_batch.emulator.execution.packages import Locate, Packages, no_packages
+from airflow_provider_batch.emulator.execution.preparation import PreparationFailed
 from airflow_provider_batch.emulator.execution.removals import Removals
+from airflow_provider_batch.emulator.execution.runs import Means, Work, work_of
 from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
+from airflow_provider_batch.emulator.execution.storage_access import StorageAccess
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
+    FreezeProcess,
     KillProcess,
     PrepareNode,
+    ProceedRun,
     RunProcess,
 )
 from airflow_provider_batch.emulator.model import failures
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.storage.auto_storage import AutoStorage
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +44,17 @@ class Reports(Protocol):
         """The process runs."""
         ...
 
-    def exited(self, run_id: int, exit_code: int | None) -> None:
+    def coordinated(self, run_id: int) -> None:
+        """The coordination command of an instance has succeeded."""
+        ...
+
+    def exited(
+        self,
+        run_id: int,
+        exit_code: int | None,
+        upload_failure: FailureInfo | None = None,
+        container: ContainerInfo | None = None,
+    ) -> None:
         """The processes are gone; no exit code when there never was one."""
         ...
 
@@ -60,6 +72,14 @@ class Executor(Protocol):
 
     def run(self, instruction: RunProcess) -> None:
         """Start a command; its fate is reported."""
+        ...
+
+    def proceed(self, instruction: ProceedRun) -> None:
+        """Let the primary of several instances run the task's own command."""
+        ...
+
+    def freeze(self, instruction: FreezeProcess) -> None:
+        """Stop a command where it is, or let it go on."""
         ...
 
     def kill(self, instruction: KillProcess) -> None:
@@ -82,6 +102,8 @@ class LocalExecutor:
     :param layout: where the nodes' directories are.
     :param account: returns name and URL of the account, for the tasks' environment.
     :param reports: who is told.
+    :param locate: finds application packages; called without any lock.
+    :param auto_storage: the storage account that is linked with the account.
     """
 
     def __init__(
@@ -90,20 +112,26 @@ class LocalExecutor:
         account: Callable[[], tuple[str, str]],
         reports: Reports,
         settings: ExecutionSettings,
+        locate: Locate = no_packages,
+        auto_storage: AutoStorage | None = None,
     ) -> None:
         self._layout = layout
         self._account = account
         self._reports = reports
         self._settings = settings
         self._guard = Guard(layout.root)
+        packages = Packages(locate, settings.download_timeout_seconds)
+        self._means = Means(layout, self._guard, StorageAccess(auto_storage), packages, settings)
         self._removals = Removals(layout.removed)
         self._lock = threading.Lock()
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, Work] = {}
+        self._threads: dict[int, threading.Thread] = {}
 
     def prepare_node(self, instruction: PrepareNode) -> None:
         """Make a node's directories."""
         root = self._layout.node(instruction.pool_id, instruction.node_id)
-        for name in NODE_DIRECTORIES:
+        mounts = (f"fsmounts/{mount}" for mount in instruction.mounts)
+        for name in (*NODE_DIRECTORIES, *mounts):
             (root / name).mkdir(parents=True, exist_ok=True)
 
     def run(self, instruction: RunProcess) -> None:
@@ -115,21 +143,37 @@ class LocalExecutor:
         self._guard.start()
         account_name, account_url = self._account()
         variables = environment(instruction, self._layout, account_name=account_name, account_url=account_url)
-        directory = self._layout.inside_node(instruction.pool_id, instruction.node_id, instruction.directory)
-        run = _Run(instruction, directory, variables, self._guard, self._settings)
-        run.make_directories()
+        work = work_of(instruction, variables, self._means)
+        work.make_directories()
+        run_id = instruction.run_id
+        thread = threading.Thread(
+            target=self._watch, args=(run_id, work), name=f"batch-run-{run_id}", daemon=True
+        )
         with self._lock:
-            self._runs[instruction.run_id] = run
-        name = f"batch-run-{instruction.run_id}"
-        run.thread = threading.Thread(target=self._watch, args=(run,), name=name, daemon=True)
-        run.thread.start()
+            self._runs[run_id], self._threads[run_id] = work, thread
+        thread.start()
+
+    def proceed(self, instruction: ProceedRun) -> None:
+        """Let the primary of several instances run the task's own command."""
+        work = self._find(instruction.run_id)
+        if work is not None:
+            work.proceed()
+
+    def freeze(self, instruction: FreezeProcess) -> None:
+        """Stop a command where it is, or let it go on, unless it has ended."""
+        work = self._find(instruction.run_id)
+        if work is not None:
+            work.freeze(frozen=instruction.frozen)
 
     def kill(self, instruction: KillProcess) -> None:
         """End a command, unless it has ended."""
+        work = self._find(instruction.run_id)
+        if work is not None:
+            work.end(self._settings.kill_grace_seconds)
+
+    def _find(self, run_id: int) -> Work | None:
         with self._lock:
-            run = self._runs.get(instruction.run_id)
-        if run is not None:
-            run.end(self._settings.kill_grace_seconds)
+            return self._runs.get(run_id)
 
     def delete(self, instruction: DeleteDirectory) -> None:
         """Delete a directory."""
@@ -144,106 +188,34 @@ class LocalExecutor:
     def close(self) -> None:
         """Kill everything, at once."""
         with self._lock:
-            runs = list(self._runs.values())
-        for run in runs:
-            run.end(0.0)
+            runs, threads = list(self._runs.values()), dict(self._threads)
+        for work in runs:
+            work.end(0.0)
         deadline = time.monotonic() + _CLOSE_SECONDS
-        for run in runs:
-            run.thread.join(max(0.0, deadline - time.monotonic()))
-            if run.thread.is_alive():
-                _log.warning("Run %s did not end in time.", run.instruction.run_id)
+        for run_id, thread in threads.items():
+            thread.join(max(0.0, deadline - time.monotonic()))
+            if thread.is_alive():
+                _log.warning("Run %s did not end in time.", run_id)
         self._guard.close()
         self._removals.close()
 
-    def _watch(self, run: _Run) -> None:
-        run_id = run.instruction.run_id
+    def _watch(self, run_id: int, work: Work) -> None:
+        """Perform a run, and report what became of it as the last thing."""
         try:
-            started = run.start()
+            report = self._perform(run_id, work)
         except PreparationFailed as error:
-            self._forget(run_id)
-            self._reports.not_started(run_id, error.failure)
-            return
+            report = partial(self._reports.not_started, run_id, error.failure)
         except Exception as error:  # noqa: BLE001 - whatever it is, the machine must hear of it
             _log.exception("Run %s could not be started.", run_id)
-            self._forget(run_id)
-            self._reports.not_started(run_id, failures.node_failed(repr(error)))
-            return
-        exit_code = None
-        if started:
+            report = partial(self._reports.not_started, run_id, failures.node_failed(repr(error)))
+        finally:
+            work.close()
+        with self._lock:
+            del self._runs[run_id], self._threads[run_id]
+        report()
+
+    def _perform(self, run_id: int, work: Work) -> Callable[[], None]:
+        if work.start():
             self._reports.started(run_id)
-            exit_code = run.wait()
-        self._forget(run_id)
-        self._reports.exited(run_id, exit_code)
-
-    def _forget(self, run_id: int) -> None:
-        with self._lock:
-            del self._runs[run_id]
-
-
-class _Run:
-    """One instruction to run a command, from its preparation to its end."""
-
-    thread: threading.Thread
-
-    def __init__(
-        self,
-        instruction: RunProcess,
-        directory: Path,
-        variables: dict[str, str],
-        guard: Guard,
-        settings: ExecutionSettings,
-    ) -> None:
-        self.instruction = instruction
-        self._directory = directory
-        self._variables = variables
-        self._guard = guard
-        self._settings = settings
-        self._lock = threading.Lock()
-        self._unwanted = False
-        self._group: ProcessGroup | None = None
-        self._downloads = Downloads(
-            instruction.command.resource_files,
-            directory / WORKING_DIRECTORY,
-            settings.download_timeout_seconds,
-        )
-        self._trouble: OSError | None = None
-
-    def make_directories(self) -> None:
-        """Make the directories; trouble is kept for :meth:`start`, whose failure is reported."""
-        try:
-            (self._directory / WORKING_DIRECTORY).mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            self._trouble = error
-
-    def start(self) -> bool:
-        """
-        Fetch the resource files and start the command; whether it was started, or else not wanted any more.
-
-        :raises PreparationFailed: why it cannot be started.
-        """
-        if self._trouble is not None:
-            raise PreparationFailed(failures.node_failed(self._trouble.strerror or "no directory"))
-        if not self._downloads.fetch():
-            return False
-        words = split(self.instruction.command.command_line)
-        with self._lock:
-            if self._unwanted:
-                return False
-            append = self.instruction.append_output
-            self._group = ProcessGroup(words, self._directory, self._variables, self._guard, append=append)
-        return True
-
-    def wait(self) -> int:
-        """Wait for the end of a started command; return its exit code."""
-        if self._group is None:
-            raise RuntimeError("the command was not started")
-        return self._group.wait()
-
-    def end(self, grace_seconds: float) -> None:
-        """End the command, or keep it from starting."""
-        with self._lock:
-            self._unwanted = True
-            group = self._group
-        self._downloads.cancel()
-        if group is not None:
-            group.end(grace_seconds)
+        end = work.finish(partial(self._reports.coordinated, run_id))
+        return partial(self._reports.exited, run_id, end.exit_code, end.upload_failure, end.container)

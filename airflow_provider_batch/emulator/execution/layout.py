@@ -33,21 +33,21 @@ class Layout:
 
     def pool(self, pool_id: str) -> Path:
         """Directory of a pool."""
-        return self.root / _one_name(pool_id)
+        return self.root / one_name(pool_id)
 
     def node(self, pool_id: str, node_id: str) -> Path:
         """Root directory of a node."""
-        return self.pool(pool_id) / _one_name(node_id)
+        return self.pool(pool_id) / one_name(node_id)
 
     def inside_node(self, pool_id: str, node_id: str, directory: str) -> Path:
         """A directory of a node; ``directory`` is relative to the node's root, with ``/``."""
         path = self.node(pool_id, node_id)
         for part in PurePosixPath(directory).parts:
-            path /= _one_name(part)
+            path /= one_name(part)
         return path
 
 
-def _one_name(part: str) -> str:
+def one_name(part: str) -> str:
     """
     Return an id as the name of a directory.
 

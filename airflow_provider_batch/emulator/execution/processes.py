@@ -10,8 +10,8 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 
-from airflow_provider_batch.emulator.execution.downloads import PreparationFailed
 from airflow_provider_batch.emulator.execution.guard import Guard
+from airflow_provider_batch.emulator.execution.preparation import PreparationFailed
 from airflow_provider_batch.emulator.model import failures
 
 
@@ -56,23 +56,36 @@ class ProcessGroup:
         self._process = _spawn(words, directory, variables, append=append)
         guard.add(self._process.pid)
 
-    def wait(self) -> int:
+    def outcome(self) -> int:
         """
-        Wait for the command's end, end its children, and return its exit code.
+        Wait for the command's end and return its exit code; its children live on until :meth:`close`.
 
         :return: 128 + n when signal n ended it, as a shell reports it.
         """
         # WNOWAIT keeps the number of the process taken, so that the group's number cannot mean another group
         # yet.
-        os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        ended = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+        if ended is None:
+            raise AssertionError("waitid returned without the end of the process")
+        return ended.si_status if ended.si_code == os.CLD_EXITED else 128 + ended.si_status
+
+    def close(self) -> None:
+        """End the command, if it runs, and its children; nothing happens the second time."""
         with self._lock:
+            if self._gone:
+                return
             self._gone = True
             self._signal(signal.SIGKILL)
             if self._killer is not None:
                 self._killer.cancel()
-            code = self._process.wait()
+            self._process.wait()
         self._guard.remove(self._process.pid)
-        return 128 - code if code < 0 else code
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Stop the processes where they are, or let them go on."""
+        with self._lock:
+            if not self._gone:
+                self._signal(signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def end(self, grace_seconds: float) -> None:
         """
@@ -87,6 +100,8 @@ class ProcessGroup:
                 self._signal(signal.SIGKILL)
                 return
             self._signal(signal.SIGTERM)
+            # One that is frozen hears of it only when it goes on.
+            self._signal(signal.SIGCONT)
             if self._killer is None:
                 self._killer = threading.Timer(grace_seconds, self.end, (0.0,))
                 self._killer.daemon = True

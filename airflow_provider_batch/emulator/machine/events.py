@@ -12,6 +12,7 @@ from datetime import datetime
 
 from airflow_provider_batch.emulator.machine.timers import Timer
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.jobs import JobSpec
@@ -204,10 +205,21 @@ class ProcessExited(Event):
     The processes of a run are gone.
 
     :param exit_code: None when it was ended before it began.
+    :param upload_failure: why an output file could not be uploaded; None when all were, or none was wanted.
+    :param container: in which the command ran; None for one on the node itself.
     """
 
     run_id: int
     exit_code: int | None
+    upload_failure: FailureInfo | None = None
+    container: ContainerInfo | None = None
+
+
+@dataclass(frozen=True)
+class ProcessCoordinated(Event):
+    """The coordination command of one instance has succeeded; its processes live on."""
+
+    run_id: int
 
 
 @dataclass(frozen=True)

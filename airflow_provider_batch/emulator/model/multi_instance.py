@@ -39,6 +39,7 @@ class InstancePlace:
 
     number: int
     addresses: tuple[str, ...]
+    settings: MultiInstanceSettings
 
 
 @dataclass

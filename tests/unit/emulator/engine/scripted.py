@@ -5,8 +5,10 @@ from __future__ import annotations
 from airflow_provider_batch.emulator.execution.executor import Reports
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
+    FreezeProcess,
     KillProcess,
     PrepareNode,
+    ProceedRun,
     RunProcess,
 )
 
@@ -22,6 +24,8 @@ class ScriptedExecutor:
         self.reports = reports
         self.runs: list[RunProcess] = []
         self.killed: list[int] = []
+        self.proceeded: list[int] = []
+        self.frozen: dict[int, bool] = {}
         self.deleted: list[DeleteDirectory] = []
         self.nodes: list[PrepareNode] = []
         self.closed = 0
@@ -38,6 +42,12 @@ class ScriptedExecutor:
 
     def kill(self, instruction: KillProcess) -> None:
         self.killed.append(instruction.run_id)
+
+    def proceed(self, instruction: ProceedRun) -> None:
+        self.proceeded.append(instruction.run_id)
+
+    def freeze(self, instruction: FreezeProcess) -> None:
+        self.frozen[instruction.run_id] = instruction.frozen
 
     def delete(self, instruction: DeleteDirectory) -> None:
         self.deleted.append(instruction)

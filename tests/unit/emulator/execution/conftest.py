@@ -22,6 +22,7 @@ from airflow_provider_batch.emulator.machine.instructions import (
     RunProcess,
 )
 from airflow_provider_batch.emulator.model.commands import Command, EnvironmentSetting, ResourceFile
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.failures import FailureInfo
 
 WAIT_SECONDS = 20.0
@@ -35,6 +36,9 @@ class Heard:
     exit_code: int | None = None
     failure: FailureInfo | None = None
     over: bool = False
+    coordinated: bool = False
+    upload_failure: FailureInfo | None = None
+    container: ContainerInfo | None = None
 
 
 @dataclass
@@ -49,9 +53,22 @@ class Listener:
             self.runs[run_id].started = True
             self.changed.notify_all()
 
-    def exited(self, run_id: int, exit_code: int | None) -> None:
+    def coordinated(self, run_id: int) -> None:
+        with self.changed:
+            self.runs[run_id].coordinated = True
+            self.changed.notify_all()
+
+    def exited(
+        self,
+        run_id: int,
+        exit_code: int | None,
+        upload_failure: FailureInfo | None = None,
+        container: ContainerInfo | None = None,
+    ) -> None:
         with self.changed:
             self.runs[run_id].exit_code = exit_code
+            self.runs[run_id].upload_failure = upload_failure
+            self.runs[run_id].container = container
             self.runs[run_id].over = True
             self.changed.notify_all()
 
