@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 from airflow_provider_batch.emulator.clock import ScaledClock
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
-from airflow_provider_batch.emulator.middleware.authentication import SharedKey
+from airflow_provider_batch.emulator.middleware.authentication import Authentication
 from airflow_provider_batch.emulator.middleware.bodies import BodyLimit
 from airflow_provider_batch.emulator.middleware.errors import ErrorBodies
 from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
@@ -30,6 +30,7 @@ from airflow_provider_batch.emulator.routes.request_faults import RequestFaults
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
 from airflow_provider_batch.emulator.routes.time_control import TimeRoutes
 from airflow_provider_batch.emulator.server import Connections, Server
+from airflow_provider_batch.emulator.service.access import Access
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.service.time import TimeControl
 
@@ -50,6 +51,7 @@ class Settings:
     :param allowed_hosts: names beside the local ones that a request may give as its Host.
     :param url: the address, for the tasks' environment.
     :param assumptions: answers to open questions about the service.
+    :param bearer_token: the only bearer token that passes; see :class:`Access` for None.
     :param time_scale: seconds that pass for the account in one real second.
     """
 
@@ -62,12 +64,14 @@ class Settings:
     log_level: str = "warning"
     assumptions: Assumptions = field(default_factory=Assumptions)
     time_scale: float = 1.0
+    bearer_token: str | None = None
 
 
 def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp:
     """Build the ASGI application over an engine."""
     counter = RequestCounter()
     services = Services.over(engine)
+    access = Access(engine, settings.account_name, settings.account_key, settings.bearer_token)
     faults = RequestFaults()
     key = ControlKey(settings.account_key)
     control = [
@@ -76,7 +80,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
         *TimeRoutes(TimeControl(engine, clock), key).routes(),
     ]
     routes: ASGIApp = BatchRoutes(services, counter, faults)
-    service = SharedKey(ApiVersion(routes), settings.account_name, settings.account_key)
+    service = Authentication(ApiVersion(routes), access.check_data_plane)
     # Order: what comes first sees the request first.
     middleware = [
         Middleware(StandardHeaders),

@@ -85,9 +85,9 @@ def decode_key(key: str) -> bytes:
     return decoded
 
 
-def check_signature(request: SignedRequest, account: str, key: str, now: datetime) -> None:
+def check_signature(request: SignedRequest, account: str, keys: Sequence[str], now: datetime) -> None:
     """
-    Let a request pass that was signed with the account's key within 15 minutes of ``now``.
+    Let a request pass that was signed with one of the account's keys within 15 minutes of ``now``.
 
     :raises ServiceError: ``AuthenticationFailed``; its detail never contains the expected signature.
     """
@@ -102,7 +102,8 @@ def check_signature(request: SignedRequest, account: str, key: str, now: datetim
     if name.lower() != account.lower():
         raise errors.authentication_failed(f"The account {name!r} is not served here.")
     _check_date(request.headers, now)
-    expected = {sign(text, key) for text in _acceptable_texts(request, name)}
+    texts = tuple(_acceptable_texts(request, name))
+    expected = {sign(text, key) for key in keys for text in texts}
     if not any(hmac.compare_digest(signature.encode(), candidate.encode()) for candidate in expected):
         raise errors.authentication_failed("The signature does not match the request and the account's key.")
 

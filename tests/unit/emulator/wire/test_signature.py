@@ -57,14 +57,14 @@ def changed(request: SignedRequest, **headers: str | None) -> SignedRequest:
 
 def refusal(request: SignedRequest, now: datetime = NOW) -> ServiceError:
     with pytest.raises(ServiceError) as caught:
-        check_signature(request, ACCOUNT, KEY, now)
+        check_signature(request, ACCOUNT, [KEY], now)
     assert caught.value.code == "AuthenticationFailed"
     return caught.value
 
 
 @pytest.mark.parametrize("request_", [LIST_TASKS, CREATE_JOB], ids=["get", "post"])
 def test_check_vector_of_the_sdk_is_accepted(request_):
-    check_signature(request_, ACCOUNT, KEY, NOW)
+    check_signature(request_, ACCOUNT, [KEY], NOW)
 
 
 def test_string_to_sign_is_the_one_of_the_sdk():
@@ -77,21 +77,21 @@ def test_string_to_sign_is_the_one_of_the_sdk():
 def test_lower_case_query_names_are_accepted_as_documented():
     text = string_to_sign(LIST_TASKS, ACCOUNT, content_length="", lower_names=True)
     assert "\ntimeout:20" in text
-    check_signature(changed(LIST_TASKS, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, KEY, NOW)
+    check_signature(changed(LIST_TASKS, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW)
 
 
 def test_date_header_may_stand_for_ocp_date():
     request = changed(LIST_TASKS, ocp_date=None, date=DATE)
     text = string_to_sign(request, ACCOUNT, content_length="", lower_names=False)
     assert f"\n{DATE}\n" in text
-    check_signature(changed(request, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, KEY, NOW)
+    check_signature(changed(request, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW)
 
 
 @pytest.mark.parametrize("length", ["", "0"])
 def test_absent_body_may_be_signed_as_empty_or_as_zero(length):
     request = SignedRequest("DELETE", "/jobs/j", [("api-version", "2025-06-01")], {"ocp-date": DATE})
     text = string_to_sign(request, ACCOUNT, content_length=length, lower_names=False)
-    check_signature(changed(request, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, KEY, NOW)
+    check_signature(changed(request, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +126,7 @@ def test_request_of_another_time_is_refused(minutes):
 
 @pytest.mark.parametrize("minutes", [14, -14])
 def test_request_within_fifteen_minutes_passes(minutes):
-    check_signature(LIST_TASKS, ACCOUNT, KEY, NOW + timedelta(minutes=minutes))
+    check_signature(LIST_TASKS, ACCOUNT, [KEY], NOW + timedelta(minutes=minutes))
 
 
 def test_refusal_never_shows_the_expected_signature():
