@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from airflow_provider_batch.emulator import autoscale
 from airflow_provider_batch.emulator.autoscale import Evaluation, Inputs, Metric
-from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.model.autoscale import AutoScale, AutoScaleError, AutoScaleRun
 from airflow_provider_batch.emulator.model.pools import Pool
 from airflow_provider_batch.emulator.model.states import NodeState
@@ -26,9 +25,7 @@ def node_figures(pool: Pool) -> dict[str, float]:
     }
 
 
-def evaluate(
-    pool: Pool, auto_scale: AutoScale, formula: str, now: datetime, settings: MachineSettings
-) -> Evaluation:
+def evaluate(pool: Pool, auto_scale: AutoScale, formula: str, now: datetime) -> Evaluation:
     """Evaluate any formula on a pool that scales automatically; the pool is not touched."""
     current = node_figures(pool)
     samples = auto_scale.metrics.samples
@@ -40,8 +37,8 @@ def evaluate(
         target_dedicated_nodes=pool.target_dedicated_nodes,
         target_low_priority_nodes=pool.target_low_priority_nodes,
         metrics=metrics,
-        sample_period=timedelta(seconds=settings.sample_seconds),
-        sample_delay=timedelta(seconds=settings.sample_delay_seconds),
+        sample_period=auto_scale.metrics.period,
+        sample_delay=auto_scale.metrics.delay,
         seed=f"{pool.serial} {now.isoformat()}",
     )
     return autoscale.evaluate(formula, inputs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from airflow_provider_batch.emulator.machine.autoscale_evaluation import evaluate, run_of
 from airflow_provider_batch.emulator.machine.timers import AutoScaleSampleTimer, AutoScaleTimer
 from airflow_provider_batch.emulator.machine.world import World
@@ -13,7 +15,11 @@ from airflow_provider_batch.emulator.model.states import NodeDeallocationOption
 
 def begin(world: World, pool: Pool, settings: AutoScaleSettings) -> AutoScale:
     """Let a pool scale automatically: its history begins now, and its formula is yet to be evaluated."""
-    metrics = MetricHistory(world.settings.sample_limit)
+    metrics = MetricHistory(
+        world.settings.sample_limit,
+        timedelta(seconds=world.settings.sample_seconds),
+        timedelta(seconds=world.settings.sample_delay_seconds),
+    )
     auto_scale = AutoScale(settings, world.serial(), world.serial(), metrics)
     pool.auto_scale = auto_scale
     await_sample(world, pool, auto_scale)
@@ -39,7 +45,7 @@ def set_targets(world: World, pool: Pool, auto_scale: AutoScale) -> NodeDealloca
 
     :return: how nodes are to leave; None when the evaluation failed, which changes nothing.
     """
-    evaluation = evaluate(pool, auto_scale, auto_scale.settings.formula, world.now, world.settings)
+    evaluation = evaluate(pool, auto_scale, auto_scale.settings.formula, world.now)
     auto_scale.run = run_of(evaluation, world.now)
     if evaluation.error is not None:
         return None

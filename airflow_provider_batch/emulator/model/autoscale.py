@@ -45,9 +45,13 @@ class MetricHistory:
     What was measured of a pool, by the names of the formula language.
 
     :param limit: samples that are kept of each metric.
+    :param period: time between two samples.
+    :param delay: how old a sample must be before formulas see it.
     """
 
     limit: int
+    period: timedelta
+    delay: timedelta
     samples: dict[str, deque[tuple[datetime, float]]] = field(default_factory=dict)
 
     def record(self, name: str, at: datetime, value: float) -> None:

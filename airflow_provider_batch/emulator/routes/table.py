@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from airflow_provider_batch.emulator.routes import files, jobs, nodes, pools, schedules, tasks
+from airflow_provider_batch.emulator.routes import autoscale, files, jobs, nodes, pools, schedules, tasks
 from airflow_provider_batch.emulator.routes.calls import Call
 from airflow_provider_batch.emulator.service.services import Services
 
@@ -53,9 +53,9 @@ OPERATIONS: tuple[Operation, ...] = (
     Operation("pool_exists", "HEAD", _POOL, pools.exists),
     Operation("update_pool", "PATCH", _POOL, pools.update),
     Operation("delete_pool", "DELETE", _POOL, pools.delete),
-    Operation("disable_pool_auto_scale", "POST", _POOL + "/disableautoscale"),
-    Operation("enable_pool_auto_scale", "POST", _POOL + "/enableautoscale"),
-    Operation("evaluate_pool_auto_scale", "POST", _POOL + "/evaluateautoscale"),
+    Operation("disable_pool_auto_scale", "POST", _POOL + "/disableautoscale", autoscale.disable),
+    Operation("enable_pool_auto_scale", "POST", _POOL + "/enableautoscale", autoscale.enable),
+    Operation("evaluate_pool_auto_scale", "POST", _POOL + "/evaluateautoscale", autoscale.evaluate),
     Operation("resize_pool", "POST", _POOL + "/resize", pools.resize),
     Operation("stop_pool_resize", "POST", _POOL + "/stopresize", pools.stop_resize),
     Operation("replace_pool_properties", "POST", _POOL + "/updateproperties"),

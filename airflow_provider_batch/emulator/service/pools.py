@@ -19,6 +19,7 @@ from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.pools import Pool, PoolResize, PoolSpec, StartTaskSpec
 from airflow_provider_batch.emulator.model.sizes import cores_of
 from airflow_provider_batch.emulator.model.states import NodeDeallocationOption, NodeFillType
+from airflow_provider_batch.emulator.service.autoscale import auto_scale_of
 from airflow_provider_batch.emulator.service.checks import (
     check_between,
     check_display_name,
@@ -46,7 +47,9 @@ _RESIZE_TIMEOUTS = (timedelta(minutes=5), timedelta(hours=168))
 _UNIMPLEMENTED = ("applicationPackageReferences", "mountConfiguration")
 _UNIMPLEMENTED_VM = ("containerConfiguration", "extensions")
 #: what PATCH may change while the pool has nodes
-_CHANGEABLE = frozenset({"startTask", "applicationPackageReferences", "metadata"})
+_CHANGEABLE = frozenset(
+    {"startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode"}
+)
 
 
 def _position(pool: Pool) -> tuple[str, ...]:
@@ -132,7 +135,7 @@ def pool_spec(body: Json) -> PoolSpec:
     """
     check_id(body["id"])
     check_display_name(body)
-    _check_scaling(body)
+    auto_scale = auto_scale_of(body)
     if "virtualMachineConfiguration" not in body:
         raise errors.missing_required_property("virtualMachineConfiguration")
     definition = _with_defaults(body)
@@ -146,6 +149,7 @@ def pool_spec(body: Json) -> PoolSpec:
         task_slots_per_node=definition["taskSlotsPerNode"],
         node_fill_type=NodeFillType(definition["taskSchedulingPolicy"]["nodeFillType"]),
         start_task=_start_task_spec(definition),
+        auto_scale=auto_scale,
     )
 
 
@@ -193,20 +197,6 @@ def _check_what_is_served(body: Mapping[str, Any]) -> None:
     check_image(machine)
     refuse_unimplemented(body, _UNIMPLEMENTED)
     refuse_unimplemented(machine, _UNIMPLEMENTED_VM, "virtualMachineConfiguration.")
-
-
-def _check_scaling(body: Mapping[str, Any]) -> None:
-    if body.get("enableAutoScale"):
-        for name in ("targetDedicatedNodes", "targetLowPriorityNodes"):
-            if name in body:
-                reason = "A pool that scales automatically takes its targets from the formula"
-                raise errors.invalid_property_value(name, str(body[name]), reason)
-        if "autoScaleFormula" not in body:
-            raise errors.missing_required_property("autoScaleFormula")
-        raise errors.not_implemented("enableAutoScale")
-    for name in ("autoScaleFormula", "autoScaleEvaluationInterval"):
-        if name in body:
-            raise errors.invalid_property_value(name, body[name][:256], "It needs enableAutoScale")
 
 
 def _machine_with_defaults(machine: Mapping[str, Any]) -> Json:

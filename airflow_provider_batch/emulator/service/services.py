@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.service.account import Account
 from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
+from airflow_provider_batch.emulator.service.autoscale import AutoScaling
 from airflow_provider_batch.emulator.service.files import Files
 from airflow_provider_batch.emulator.service.jobs import Jobs
 from airflow_provider_batch.emulator.service.nodes import Nodes
@@ -21,6 +22,7 @@ class Services:
 
     account: Account
     pools: Pools
+    auto_scaling: AutoScaling
     nodes: Nodes
     jobs: Jobs
     schedules: JobSchedules
@@ -34,6 +36,7 @@ class Services:
         return cls(
             Account(),
             Pools(engine),
+            AutoScaling(engine),
             Nodes(engine),
             Jobs(engine),
             JobSchedules(engine),

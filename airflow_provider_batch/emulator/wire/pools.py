@@ -6,18 +6,29 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from airflow_provider_batch.emulator.model.autoscale import AutoScale
 from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool, ResizeError
 from airflow_provider_batch.emulator.model.states import NodeState
+from airflow_provider_batch.emulator.wire.autoscale import auto_scale_run_json
 from airflow_provider_batch.emulator.wire.durations import format_duration
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, name_values, present
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.times import format_time
+from airflow_provider_batch.emulator.wire.versions import shown_before_current, shown_from
 
 
 def _given(name: str) -> Callable[[Pool, Links], Any]:
     return lambda pool, links: pool.spec.definition.get(name)
+
+
+def _of_auto_scale(show: Callable[[AutoScale], Any]) -> Callable[[Pool, Links], Any]:
+    return lambda pool, links: None if pool.auto_scale is None else show(pool.auto_scale)
+
+
+def _run(auto_scale: AutoScale) -> Json | None:
+    return None if auto_scale.run is None else auto_scale_run_json(auto_scale.run)
 
 
 POOL: Fields[Pool] = {
@@ -38,7 +49,12 @@ POOL: Fields[Pool] = {
     "targetDedicatedNodes": lambda pool, links: pool.target_dedicated_nodes,
     "currentLowPriorityNodes": lambda pool, links: pool.current_low_priority_nodes,
     "targetLowPriorityNodes": lambda pool, links: pool.target_low_priority_nodes,
-    "enableAutoScale": _given("enableAutoScale"),
+    "enableAutoScale": lambda pool, links: pool.auto_scale is not None,
+    "autoScaleFormula": _of_auto_scale(lambda auto_scale: auto_scale.settings.formula),
+    "autoScaleEvaluationInterval": _of_auto_scale(
+        lambda auto_scale: format_duration(auto_scale.settings.evaluation_interval)
+    ),
+    "autoScaleRun": _of_auto_scale(_run),
     "enableInterNodeCommunication": _given("enableInterNodeCommunication"),
     "networkConfiguration": _given("networkConfiguration"),
     "startTask": _given("startTask"),
@@ -50,6 +66,15 @@ POOL: Fields[Pool] = {
     "metadata": _given("metadata"),
     "mountConfiguration": _given("mountConfiguration"),
     "upgradePolicy": _given("upgradePolicy"),
+    "resourceTags": shown_before_current(_given("resourceTags"), "2023-11-01.18.0"),
+    "applicationLicenses": shown_from("2022-01-01.15.0", "2024-02-01.19.0", _given("applicationLicenses")),
+    "targetNodeCommunicationMode": shown_before_current(
+        lambda pool, links: pool.spec.definition.get("targetNodeCommunicationMode", "default"),
+        "2022-10-01.16.0",
+    ),
+    "currentNodeCommunicationMode": shown_before_current(
+        lambda pool, links: "simplified" if pool.nodes else None, "2022-10-01.16.0"
+    ),
 }
 
 _COUNTED: dict[str, NodeState] = {
