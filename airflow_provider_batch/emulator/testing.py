@@ -24,6 +24,7 @@ import signal
 import subprocess
 import sys
 import threading
+import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -37,6 +38,20 @@ START_LIMIT_SECONDS = 60
 END_LIMIT_SECONDS = 20
 _REQUEST_LIMIT_SECONDS = 60
 _ANNOUNCEMENT = re.compile(r"batch-emulator listening on (http://\S+)")
+
+
+class ControlError(Exception):
+    """
+    The emulator has refused a request to one of its own addresses.
+
+    :param status: HTTP status.
+    :param body: JSON of the error: ``code``, ``message``, ``values``.
+    """
+
+    def __init__(self, status: int, body: Mapping[str, Any]) -> None:
+        super().__init__(f"HTTP {status}: {body}")
+        self.status = status
+        self.body = body
 
 
 @dataclass
@@ -55,13 +70,17 @@ class EmulatorControl:
         """
         Send a request to one of the emulator's own addresses; return its JSON.
 
-        :raises urllib.error.HTTPError: it was refused; the body says why.
+        :raises ControlError: it was refused.
         """
         content = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}{path}", content, method=method)  # noqa: S310
         request.add_header("x-batch-emulator-key", self.account_key)
-        with urllib.request.urlopen(request, timeout=_REQUEST_LIMIT_SECONDS) as answer:  # noqa: S310
-            return json.loads(answer.read() or b"null")
+        try:
+            with urllib.request.urlopen(request, timeout=_REQUEST_LIMIT_SECONDS) as answer:  # noqa: S310
+                return json.loads(answer.read() or b"null")
+        except urllib.error.HTTPError as error:
+            with error:
+                raise ControlError(error.code, json.loads(error.read() or b"{}")) from None
 
     def request_counts(self) -> dict[str, int]:
         """How many requests were served since the start or the last reset, by name of the operation."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import urllib.error
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +9,7 @@ from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
+from airflow_provider_batch.emulator.testing import ControlError
 from tests.contract.clients import Batch, SyncBatch, code_of, new_id
 from tests.contract.raw import send
 from tests.emulator_process import EmulatorProcess
@@ -110,10 +109,10 @@ def test_delayed_request_is_answered_all_the_same(emulator: EmulatorProcess, syn
     ],
 )
 def test_fault_that_makes_no_sense_is_refused(emulator: EmulatorProcess, body: object, code: str, named: str):
-    with pytest.raises(urllib.error.HTTPError) as refused:
+    with pytest.raises(ControlError) as refused:
         emulator.control("POST", "/_emulator/faults", body)
-    answer = json.loads(refused.value.read())
-    assert (refused.value.code, answer["code"]) == (400, code)
+    answer = refused.value.body
+    assert (refused.value.status, answer["code"]) == (400, code)
     assert named is None or {"key": "PropertyName", "value": named} in answer["values"]
     assert emulator.control("GET", "/_emulator/faults") == {"value": []}
 

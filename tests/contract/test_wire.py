@@ -132,7 +132,7 @@ def test_bad_query_names_the_parameter(emulator: EmulatorProcess, query: str, na
 def test_api_version_is_needed_and_must_be_known(emulator: EmulatorProcess):
     missing = check_error(send(emulator, "GET", "/pools", query=""), 400, "MissingRequiredQueryParameter")
     assert missing == {"QueryParameterName": "api-version"}
-    for version in ("2024-07-01.20.0", "1999-01-01"):
+    for version in ("2021-06-01.14.0", "1999-01-01"):
         check_error(
             send(emulator, "GET", "/pools", query=f"api-version={version}"), 400, "UnsupportedRequestVersion"
         )

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from airflow_provider_batch.emulator.model.nodes import Node, NodeError, RecentTask, StartTaskInfo
+from airflow_provider_batch.emulator.model.pools import Pool
 from airflow_provider_batch.emulator.model.states import NodeState
 from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, name_values, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.times import format_time
+from airflow_provider_batch.emulator.wire.versions import CURRENT, shown_from
 
 NODE_AGENT_VERSION = "1.13.4"
 EXACT_VERSION = "1.0.0"
@@ -19,12 +18,18 @@ EXACT_VERSION = "1.0.0"
 _UNBOOTED = (NodeState.CREATING, NodeState.STARTING)
 
 
-def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
+#: first port outside of the nodes' ssh
+_SSH_PORTS = 50_000
+_PUBLIC_ADDRESS = "127.0.0.1"
+
+
+def node_fields(pool: Pool) -> Fields[Node]:
     """
     The table of a node.
 
-    :param image: ``imageReference`` of its pool.
+    :param pool: of the node.
     """
+    image = pool.spec.definition["virtualMachineConfiguration"]["imageReference"]
     return {
         "id": lambda node, links: node.id,
         "url": lambda node, links: links.node(node.pool_id, node.id),
@@ -34,7 +39,7 @@ def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
         "lastBootTime": lambda node, links: time_or_none(node.last_boot_time),
         "allocationTime": lambda node, links: format_time(node.allocation_time),
         "ipAddress": lambda node, links: node.ip_address,
-        "ipv6Address": lambda node, links: f"fd00::{node.number + 4:x}",
+        "ipv6Address": shown_from(CURRENT, CURRENT, lambda node, links: f"fd00::{node.number + 4:x}"),
         "affinityId": lambda node, links: node.affinity_id,
         "vmSize": lambda node, links: node.vm_size,
         "totalTasksRun": lambda node, links: node.total_tasks_run,
@@ -46,7 +51,7 @@ def node_fields(image: Mapping[str, Any]) -> Fields[Node]:
         "startTaskInfo": lambda node, links: _start_task_info(node.start_task_info),
         "errors": lambda node, links: [_error(error) for error in node.errors] or None,
         "isDedicated": lambda node, links: node.is_dedicated,
-        "endpointConfiguration": lambda node, links: _endpoints(node),
+        "endpointConfiguration": lambda node, links: _endpoints(pool, node),
         "nodeAgentInfo": lambda node, links: _agent(node),
         "virtualMachineInfo": lambda node, links: {
             "imageReference": {**image, "exactVersion": EXACT_VERSION}
@@ -60,18 +65,35 @@ def _agent(node: Node) -> Json | None:
     return {"version": NODE_AGENT_VERSION, "lastUpdateTime": format_time(node.last_boot_time)}
 
 
-def _endpoints(node: Node) -> Json:
+def remote_login_json(node: Node) -> Json:
+    """Write where a node's users log in; nobody listens there."""
+    return {"remoteLoginIPAddress": _PUBLIC_ADDRESS, "remoteLoginPort": _SSH_PORTS + node.number}
+
+
+def _endpoints(pool: Pool, node: Node) -> Json:
+    network = pool.spec.definition.get("networkConfiguration", {})
+    given = network.get("endpointConfiguration", {}).get("inboundNATPools", ())
     return {
         "inboundEndpoints": [
-            {
-                "name": f"SSHRule.{node.number}",
-                "protocol": "tcp",
-                "publicIPAddress": "127.0.0.1",
-                "publicFQDN": "localhost",
-                "frontendPort": 50000 + node.number,
-                "backendPort": 22,
-            }
+            _endpoint("SSHRule", node.number, "tcp", _SSH_PORTS, 22),
+            *(
+                _endpoint(
+                    nat["name"], node.number, nat["protocol"], nat["frontendPortRangeStart"], nat["backendPort"]
+                )
+                for nat in given
+            ),
         ]
+    }
+
+
+def _endpoint(name: str, number: int, protocol: str, first_port: int, backend_port: int) -> Json:
+    return {
+        "name": f"{name}.{number}",
+        "protocol": protocol,
+        "publicIPAddress": _PUBLIC_ADDRESS,
+        "publicFQDN": "localhost",
+        "frontendPort": first_port + number,
+        "backendPort": backend_port,
     }
 
 

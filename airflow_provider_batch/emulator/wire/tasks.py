@@ -12,6 +12,7 @@ from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.times import format_time
+from airflow_provider_batch.emulator.wire.versions import shown_before_current
 
 
 def _given(name: str) -> Callable[[Task, Links], Any]:
@@ -44,6 +45,7 @@ TASK: Fields[Task] = {
     "dependsOn": _given("dependsOn"),
     "applicationPackageReferences": _given("applicationPackageReferences"),
     "containerSettings": _given("containerSettings"),
+    "authenticationTokenSettings": shown_before_current(_given("authenticationTokenSettings")),
 }
 
 
