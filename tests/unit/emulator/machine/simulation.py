@@ -497,10 +497,10 @@ class Simulation:
 
     def _can_use(self, job: Job, node: Node) -> bool:
         visited = job.nodes.get((id_key(node.pool_id), id_key(node.id)))
-        failed = visited is not None and visited.preparation.result is TaskResult.FAILURE
         spec = job.spec.preparation
-        if visited is not None and spec is not None and failed and spec.wait_for_success:
-            if visited.image == node.image and not visited.interrupted:
+        if spec is not None and visited is not None and spec.wait_for_success:
+            failed = visited.preparation.result is TaskResult.FAILURE and not visited.interrupted
+            if failed and visited.image == node.image:
                 return False
         enabled = node.scheduling_state is SchedulingState.ENABLED
         return enabled and node.state in (NodeState.IDLE, NodeState.RUNNING)

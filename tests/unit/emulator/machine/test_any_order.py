@@ -28,6 +28,11 @@ from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitCondi
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import JobConstraints, JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec, StartTaskSpec
+from airflow_provider_batch.emulator.model.special_tasks import (
+    JobManagerTask,
+    JobPreparationTask,
+    JobReleaseTask,
+)
 from airflow_provider_batch.emulator.model.states import (
     DependencyAction,
     DisableTasks,
@@ -82,6 +87,22 @@ TASKS = st.builds(
     depends_on=st.just(TaskDependencies()) | st.just(TaskDependencies()) | DEPENDENCIES,
     exit_conditions=st.just(ExitConditions()) | st.just(ExitConditions()) | CONDITIONS,
 )
+PREPARATIONS = st.builds(
+    JobPreparationTask,
+    st.just("d"),
+    st.just(COMMAND),
+    constraints=st.builds(TaskConstraints, DURATIONS, st.none(), st.sampled_from([-1, 0, 0, 1])),
+    wait_for_success=st.sampled_from([True, True, False]),
+    rerun_on_node_reboot_after_success=st.booleans(),
+)
+RELEASES = st.builds(JobReleaseTask, st.just("c"), st.just(COMMAND))
+MANAGERS = st.builds(
+    JobManagerTask,
+    st.builds(TaskSpec, st.just("b"), st.just({}), st.just(COMMAND)),
+    kill_job_on_completion=st.booleans(),
+    run_exclusive=st.booleans(),
+    allow_low_priority_node=st.booleans(),
+)
 JOBS = st.builds(
     JobSpec,
     JOB_IDS,
@@ -93,7 +114,11 @@ JOBS = st.builds(
     uses_task_dependencies=st.just(True),
     on_all_tasks_complete=st.sampled_from(OnAllTasksComplete),
     on_task_failure=st.sampled_from(OnTaskFailure),
-)
+    allow_task_preemption=st.booleans(),
+    manager=st.none() | st.none() | MANAGERS,
+    preparation=PREPARATIONS,
+    release=st.none() | RELEASES,
+).map(lambda spec: spec if spec.release or spec.id == "j" else replace(spec, preparation=None))
 POOLS = st.builds(
     PoolSpec,
     POOL_IDS,
@@ -120,8 +145,13 @@ ASSUMPTIONS = st.just(Assumptions()) | st.builds(
 class AnyOrder(RuleBasedStateMachine):
     """Users, nodes and time in any order."""
 
-    @initialize(job_end=st.sampled_from([0.0, 1.0]), quota=st.sampled_from([4, 100]), assumptions=ASSUMPTIONS)
-    def begin(self, job_end: float, quota: int, assumptions: Assumptions) -> None:
+    @initialize(
+        job_end=st.sampled_from([0.0, 1.0]),
+        quota=st.sampled_from([4, 100]),
+        assumptions=ASSUMPTIONS,
+        special=st.just({}) | st.fixed_dictionaries({"preparation": PREPARATIONS, "release": RELEASES}),
+    )
+    def begin(self, job_end: float, quota: int, assumptions: Assumptions, special: dict[str, Any]) -> None:
         settings = MachineSettings(
             node_start_seconds=3.0,
             job_end_seconds=job_end,
@@ -131,7 +161,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.world = Simulation(settings, starts_processes=False)
         # Without these a run spends most of its steps on asking for what is not there.
         self.world.pool("p", 2, task_slots_per_node=2)
-        self.world.job("j", "p")
+        self.world.job("j", "p", **special)
 
     def ask(self, kind: type[events.Event], *arguments: Any) -> None:
         """
@@ -238,9 +268,9 @@ class AnyOrder(RuleBasedStateMachine):
         elif verb == "update":
             self.ask(events.UpdateJob, job_id, replace(data.draw(JOBS), id=job_id))
         elif data.draw(st.booleans()):
-            self.ask(events.TerminateJob, job_id, "why")
+            self.ask(events.TerminateJob, job_id, "why", data.draw(st.booleans()))
         else:
-            self.ask(events.DeleteJob, job_id)
+            self.ask(events.DeleteJob, job_id, data.draw(st.booleans()))
 
     @rule(spec=JOBS)
     def create_job(self, spec: JobSpec) -> None:
@@ -277,7 +307,12 @@ class AnyOrder(RuleBasedStateMachine):
             self.ask(events.DeleteJob, job.id)
         for pool in list(world.machine.state.pools.values()):
             self.ask(events.DeletePool, pool.id)
-        world.end_killed()
+        # Release tasks that would run for ever are ended by their limit, a process that never begins by us.
+        while world.processes:
+            world.end_killed()
+            for run_id in sorted(world.processes.keys() - world.begun):
+                world.begin(run_id)
+            world.pass_time(1_000.0)
         world.pass_time(10_000.0)
         memory = world.machine.world
         assert not world.processes
