@@ -110,8 +110,20 @@ def _success_needs_worker(operator: Any) -> bool:
         or operator.on_success_callback
         or may_fail_after_success(operator)
         # A mapped task downstream needs the length of the result, which only a worker writes.
-        or next(iter(operator.iter_mapped_dependants()), None) is not None
+        or _feeds_a_mapped_task(operator)
     )
+
+
+def _feeds_a_mapped_task(operator: Any) -> bool:
+    # To answer, Airflow walks the whole DAG: for each of a thousand members that takes a second.
+    tasks = operator.dag.task_dict
+    if not any(_is_mapped_somehow(tasks[task_id]) for task_id in operator.downstream_task_ids):
+        return False
+    return next(iter(operator.iter_mapped_dependants()), None) is not None
+
+
+def _is_mapped_somehow(task: Any) -> bool:
+    return hasattr(task, "partial_kwargs") or next(iter(task.iter_mapped_task_groups()), None) is not None
 
 
 def _failure_callbacks(task: Any) -> bool:

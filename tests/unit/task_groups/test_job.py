@@ -30,6 +30,14 @@ class Plain(BaseOperator):
     """A task that has nothing to do with Batch."""
 
 
+class Row(BaseOperator):
+    """A task that something is mapped over."""
+
+    def __init__(self, row: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.row = row
+
+
 def member(task_id: str, **arguments: Any) -> AzureBatchTaskOperator:
     return AzureBatchTaskOperator(task_id=task_id, command_line="run", **arguments)
 
@@ -247,6 +255,36 @@ def test_the_trigger_is_told_only_what_is_unusual() -> None:
     assert (told["poll_interval"], told["max_output_bytes"], told["push_result"]) == (9, 77, False)
     assert (told["skip_on_exit_code"], told["fail_on_exit_code"]) == ([3], [4, 5])
     assert "failed_for_good" in told["worker_endings"]
+
+
+def by_a_task(rows: Any) -> None:
+    Row.partial(task_id="each").expand(row=rows)
+
+
+def by_a_task_group(rows: Any) -> None:
+    from airflow.providers.common.compat.sdk import task_group
+
+    @task_group
+    def each(row: Any) -> None:
+        Row(task_id="one", row=row)
+
+    each.expand(row=rows)
+
+
+@needs_mirrors
+@pytest.mark.parametrize("map_over", [by_a_task, by_a_task_group])
+def test_a_success_that_is_mapped_over_ends_on_a_worker(map_over: Callable[[Any], None]) -> None:
+    with dag() as made:
+        with film():
+            taken, plain = member("taken"), member("plain")
+        map_over(taken.output)
+        plain >> Plain(task_id="after")
+    endings = {
+        task_id: made.get_task(f"film.{task_id}").start_trigger_args.trigger_kwargs.get("worker_endings", [])
+        for task_id in ("taken", "plain")
+    }
+    assert "success" in endings["taken"]
+    assert "success" not in endings["plain"]
 
 
 @needs_mirrors

@@ -22,6 +22,8 @@ class Operator:
     email: Any = None
     multiple_outputs = False
     mapped: tuple[Any, ...] = ()
+    downstream_task_ids: frozenset[str] = frozenset()
+    dag = SimpleNamespace(task_dict={"mapped": SimpleNamespace(partial_kwargs={})})
 
     def iter_mapped_dependants(self) -> Any:
         return iter(self.mapped)
@@ -62,7 +64,7 @@ def test_a_plain_task_ends_in_the_trigger(monkeypatch: pytest.MonkeyPatch, versi
         operator(outlets=("asset",)),
         operator(on_success_callback=print),
         operator(multiple_outputs=True),
-        operator(mapped=("task",)),
+        operator(mapped=("task",), downstream_task_ids=frozenset({"mapped"})),
         operator(_post_execute_hook=print),
         operator(Overriding),
     ],
