@@ -28,6 +28,13 @@ ROOTS: dict[str, str] = {
     "evaluate_pool_auto_scale": "BatchPoolEvaluateAutoScaleOptions",
     "resize_pool": "BatchPoolResizeOptions",
     "remove_nodes": "BatchNodeRemoveOptions",
+    "reboot_node": "BatchNodeRebootOptions",
+    "reimage_node": "BatchNodeReimageOptions",
+    "deallocate_node": "BatchNodeDeallocateOptions",
+    "disable_node_scheduling": "BatchNodeDisableSchedulingOptions",
+    "create_node_user": "BatchNodeUserCreateOptions",
+    "replace_node_user": "BatchNodeUserReplaceOptions",
+    "upload_node_logs": "UploadBatchServiceLogsOptions",
     "create_job": "BatchJobCreateOptions",
     "update_job": "BatchJobUpdateOptions",
     "replace_job": "BatchJob",
@@ -64,7 +71,9 @@ def annotation_of(model: type, attribute: str) -> Any:
     for owner in model.__mro__:
         annotations = inspect.get_annotations(owner)
         if attribute in annotations:
-            names = vars(sys.modules[owner.__module__.rpartition(".")[0]])
+            models = owner.__module__.rpartition(".")[0]
+            # A few enumerations are not exported: those of the options of a reboot and the like.
+            names = {**vars(sys.modules[f"{models}._enums"]), **vars(sys.modules[models])}
             return _resolved(annotations[attribute], names)
     raise LookupError(f"{model.__name__}.{attribute} has no annotation")
 

@@ -52,6 +52,14 @@ def written(status: int, url: str, last_modified: datetime) -> Response:
     return Response(status_code=status, headers=headers)
 
 
+def done(status: int, url: str) -> Response:
+    """A verb on what has no ETag: ``url`` is that of the resource, with the verb; of a new one with 201."""
+    headers = {"dataserviceid": url}
+    if status == 201:
+        headers["location"] = url
+    return Response(status_code=status, headers=headers)
+
+
 def deleted(status: int) -> Response:
     """A delete carries neither ETag nor address."""
     return Response(status_code=status)

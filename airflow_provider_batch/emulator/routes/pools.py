@@ -66,6 +66,18 @@ def remove_nodes(services: Services, call: Call) -> Response:
     return answers.written(202, f"{call.links.pool(pool_id)}/removenodes", last_modified)
 
 
+def replace_properties(services: Services, call: Call) -> Response:
+    """POST /pools/{poolId}/updateproperties."""
+    pool_id = call.ids["poolId"]
+    last_modified = services.pools.replace_properties(pool_id, call.json(), call.conditions)
+    return answers.written(204, f"{call.links.pool(pool_id)}/updateproperties", last_modified)
+
+
+def usage_metrics(services: Services, call: Call) -> Response:
+    """GET /poolusagemetrics."""
+    return answers.page(services.usage.list(call.path, call.query, call.links))
+
+
 def node_counts(services: Services, call: Call) -> Response:
     """GET /nodecounts."""
     return answers.page(services.pools.node_counts(call.path, call.query, call.links))

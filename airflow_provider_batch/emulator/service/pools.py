@@ -29,7 +29,10 @@ from airflow_provider_batch.emulator.service.checks import (
     user_identity,
 )
 from airflow_provider_batch.emulator.service.commands import command_of
+from airflow_provider_batch.emulator.service.containers import registries_of
 from airflow_provider_batch.emulator.service.images import check_image
+from airflow_provider_batch.emulator.service.networks import check_endpoints
+from airflow_provider_batch.emulator.service.pool_software import check_packages, mounts_of, pool_packages
 from airflow_provider_batch.emulator.service.results import Found, check_readable
 from airflow_provider_batch.emulator.wire.durations import parse_duration
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, render
@@ -45,11 +48,13 @@ _MAX_NODES = 100_000
 _MAX_SLOTS = 256
 _RESIZE_TIMEOUTS = (timedelta(minutes=5), timedelta(hours=168))
 _UNIMPLEMENTED = ("applicationPackageReferences", "mountConfiguration")
-_UNIMPLEMENTED_VM = ("containerConfiguration", "extensions")
+_UNIMPLEMENTED_VM = ("containerConfiguration",)
 #: what PATCH may change while the pool has nodes
 _CHANGEABLE = frozenset(
     {"startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode"}
 )
+#: what "replace properties" replaces
+_REPLACED = frozenset({"startTask", "applicationPackageReferences", "metadata"})
 
 
 def _position(pool: Pool) -> tuple[str, ...]:
@@ -101,6 +106,15 @@ class Pools:
                 pool_id, lambda spec: _spec_of({**spec.definition, **body}, spec), conditions
             )
 
+    def replace_properties(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
+        """Replace start task, packages and metadata; what is omitted is removed."""
+
+        def change(spec: PoolSpec) -> PoolSpec:
+            kept = {name: value for name, value in spec.definition.items() if name not in _REPLACED}
+            return _spec_of({**kept, **body}, spec)
+
+        return self._engine.update_pool(pool_id, change, conditions)
+
     def resize(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Set new targets."""
         if "targetDedicatedNodes" not in body and "targetLowPriorityNodes" not in body:
@@ -149,6 +163,10 @@ def pool_spec(body: Json) -> PoolSpec:
         task_slots_per_node=definition["taskSlotsPerNode"],
         node_fill_type=NodeFillType(definition["taskSchedulingPolicy"]["nodeFillType"]),
         start_task=_start_task_spec(definition),
+        packages=pool_packages(definition),
+        registries=registries_of(definition["virtualMachineConfiguration"]),
+        mounts=mounts_of(definition),
+        enable_inter_node_communication=definition["enableInterNodeCommunication"],
         auto_scale=auto_scale,
     )
 
@@ -162,6 +180,10 @@ def _spec_of(definition: Mapping[str, Any], spec: PoolSpec) -> PoolSpec:
         task_slots_per_node=filled["taskSlotsPerNode"],
         node_fill_type=NodeFillType(filled["taskSchedulingPolicy"]["nodeFillType"]),
         start_task=_start_task_spec(filled),
+        packages=pool_packages(filled),
+        registries=registries_of(filled["virtualMachineConfiguration"]),
+        mounts=mounts_of(filled),
+        enable_inter_node_communication=filled["enableInterNodeCommunication"],
     )
 
 
@@ -183,6 +205,7 @@ def _with_defaults(body: Mapping[str, Any]) -> Json:
     if "userAccounts" in body:
         definition["userAccounts"] = [_without_password(account) for account in body["userAccounts"]]
     if "networkConfiguration" in body:
+        check_endpoints(body["networkConfiguration"])
         definition["networkConfiguration"] = {
             "dynamicVNetAssignmentScope": "none",
             **body["networkConfiguration"],
@@ -195,16 +218,21 @@ def _check_what_is_served(body: Mapping[str, Any]) -> None:
         raise errors.invalid_property_value("vmSize", body["vmSize"], "The VM size is not known")
     machine = body["virtualMachineConfiguration"]
     check_image(machine)
-    refuse_unimplemented(body, _UNIMPLEMENTED)
     refuse_unimplemented(machine, _UNIMPLEMENTED_VM, "virtualMachineConfiguration.")
 
 
 def _machine_with_defaults(machine: Mapping[str, Any]) -> Json:
     image = machine["imageReference"]
     filled = {**machine, "imageReference": {**image, "version": image.get("version", "latest")}}
+    if "extensions" in machine:
+        filled["extensions"] = [_without_protected(extension) for extension in machine["extensions"]]
     if "dataDisks" in machine:
         filled["dataDisks"] = [_disk_with_defaults(disk) for disk in machine["dataDisks"]]
     return filled
+
+
+def _without_protected(extension: Mapping[str, Any]) -> Json:
+    return {name: value for name, value in extension.items() if name != "protectedSettings"}
 
 
 def _disk_with_defaults(disk: Mapping[str, Any]) -> Json:
@@ -213,7 +241,6 @@ def _disk_with_defaults(disk: Mapping[str, Any]) -> Json:
 
 
 def _start_task_with_defaults(given: Mapping[str, Any]) -> Json:
-    refuse_unimplemented(given, ("containerSettings",), "startTask.")
     if len(str(given)) > _MAX_START_TASK:
         raise errors.invalid_property_value(
             "startTask", None, f"It has more than {_MAX_START_TASK} characters"

@@ -10,10 +10,13 @@ from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitch
 from airflow_provider_batch.emulator.service.autoscale import AutoScaling
 from airflow_provider_batch.emulator.service.files import Files
 from airflow_provider_batch.emulator.service.jobs import Jobs
+from airflow_provider_batch.emulator.service.node_logs import NodeLogs
+from airflow_provider_batch.emulator.service.node_users import NodeUsers
 from airflow_provider_batch.emulator.service.nodes import Nodes
 from airflow_provider_batch.emulator.service.pools import Pools
 from airflow_provider_batch.emulator.service.schedules import JobSchedules
 from airflow_provider_batch.emulator.service.tasks import Tasks
+from airflow_provider_batch.emulator.service.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,9 @@ class Services:
     pools: Pools
     auto_scaling: AutoScaling
     nodes: Nodes
+    node_users: NodeUsers
+    node_logs: NodeLogs
+    usage: Usage
     jobs: Jobs
     schedules: JobSchedules
     tasks: Tasks
@@ -38,6 +44,9 @@ class Services:
             Pools(engine),
             AutoScaling(engine),
             Nodes(engine),
+            NodeUsers(engine),
+            NodeLogs(engine),
+            Usage(engine),
             Jobs(engine),
             JobSchedules(engine),
             Tasks(engine),

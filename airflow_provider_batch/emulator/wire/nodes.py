@@ -78,7 +78,11 @@ def _endpoints(pool: Pool, node: Node) -> Json:
             _endpoint("SSHRule", node.number, "tcp", _SSH_PORTS, 22),
             *(
                 _endpoint(
-                    nat["name"], node.number, nat["protocol"], nat["frontendPortRangeStart"], nat["backendPort"]
+                    nat["name"],
+                    node.number,
+                    nat["protocol"],
+                    nat["frontendPortRangeStart"],
+                    nat["backendPort"],
                 )
                 for nat in given
             ),
