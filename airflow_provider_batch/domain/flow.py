@@ -71,6 +71,20 @@ class Recall:
 
 
 @dataclass(frozen=True)
+class StillOurs:
+    """
+    Ask whether a task whose ETag moved is still this try's; its result is a bool.
+
+    :param key: the task.
+    :param seen: the task as it is now; read before this is asked, so that a write that comes later moves its
+        ETag once more.
+    """
+
+    key: TaskKey
+    seen: Answer
+
+
+@dataclass(frozen=True)
 class Random:
     """Ask for a number in [0, 1); for jitter, so that a test decides it."""
 
@@ -128,7 +142,9 @@ class Shared:
     max_age: float
 
 
-Effect: TypeAlias = Request | Sleep | Now | Log | Save | Recall | Random | Look | Wait | Snapshot | Shared
+Effect: TypeAlias = (
+    Request | Sleep | Now | Log | Save | Recall | StillOurs | Random | Look | Wait | Snapshot | Shared
+)
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 __all__ = [
@@ -143,6 +159,7 @@ __all__ = [
     "Shared",
     "Sleep",
     "Snapshot",
+    "StillOurs",
     "TasksById",
     "Wait",
     "alone",

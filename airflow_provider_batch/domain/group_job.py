@@ -38,7 +38,7 @@ from airflow_provider_batch.domain.submission import (
     task_that_may_end,
     with_ours,
 )
-from airflow_provider_batch.domain.watch import await_end
+from airflow_provider_batch.domain.termination import await_end
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchConflictError,

@@ -1,5 +1,5 @@
 """
-Watching one Batch task to its end, and ending it early.
+Watching one Batch task to its end.
 
 The result is decided from the task itself and from nothing else: not from counts, not from the job, not from
 the output. A poll without an answer is no result.
@@ -21,29 +21,26 @@ from airflow_provider_batch.domain.flow import (
     Random,
     Save,
     Shared,
-    Sleep,
     Wait,
     shared,
     utc,
 )
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
 from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
-from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.states import (
     JOB_CLOSED,
-    TASK_COMPLETED,
     TASK_RUNNING,
     TASK_WAITING,
     lower,
 )
 from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.termination import end_job_of, terminate
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
-    BatchConflictError,
     BatchDeadlineError,
     BatchNotFoundError,
     BatchPoolUnusableError,
-    BatchPreconditionError,
     BatchTaskLostError,
 )
 
@@ -58,8 +55,6 @@ LOOK_EVERY = 60.0
 SECOND_LOOK = 5.0
 #: lines of stderr in the report of a failure
 REPORT_LINES = 20
-#: tries to terminate a task, when the service does not answer
-TERMINATE_TRIES = 4
 
 
 @dataclass(frozen=True)
@@ -106,7 +101,7 @@ def watch(
         outcome = yield from watched.until_the_end()
     except BatchTaskLostError:
         if submission.own_job:
-            yield from _end_job(submission)
+            yield from end_job_of(submission)
         raise
     except BatchDeadlineError:
         if (yield from terminate(submission, "its time ran out")):
@@ -121,7 +116,7 @@ def watch(
         yield from terminate(submission, "the watch of it ended")
         raise
     if submission.end_job:
-        yield from _end_job(submission)
+        yield from end_job_of(submission)
     return outcome
 
 
@@ -355,77 +350,3 @@ class _Watch:
                 f"Batch task {self.key} was {self.state or 'not seen'} when its time ran out at "
                 f"{deadline.isoformat(timespec='seconds')} (execution_timeout of the Airflow task)."
             )
-
-
-def terminate(submission: Submission, why: str) -> Flow[bool]:
-    """
-    Flow: end exactly this Batch task, unless it ended or somebody took it over since.
-
-    Safe to repeat. The request carries the ETag of our own last write: a task that was written since (run
-    again or taken over by a later try) is not ours any more, and is left alone. A job that is to end with its
-    task is ended with it.
-
-    :param submission: the task.
-    :param why: for the log.
-    :return: whether it was terminated by this call.
-    """
-    terminated = False
-    for last in (*[False] * (TERMINATE_TRIES - 1), True):
-        try:
-            yield requests.terminate_task(submission.key, submission.etag)
-        except BatchPreconditionError:
-            # Our own request, whose answer was lost, moved the ETag too: then the task has ended.
-            if not (yield from _has_ended(submission.key)):
-                yield Log(f"Batch task {submission.key} was taken over or run again since; left alone.")
-                return False
-        except (BatchConflictError, BatchNotFoundError) as error:
-            yield Log(f"Batch task {submission.key} needs no termination ({error.code}).")
-        except AzureBatchError as error:
-            if not last and polling.is_transient(error):
-                yield Sleep(polling.QUICK)
-                continue
-            yield Log(f"Batch task {submission.key} could not be terminated and may run on: {error}", "ERROR")
-        else:
-            terminated = True
-            yield Log(f"Batch task {submission.key} was terminated: {why}.")
-        break
-    if submission.end_job:
-        yield from _end_job(submission)
-    return terminated
-
-
-def await_end(key: TaskKey, patience: float) -> Flow[bool]:
-    """
-    Flow: wait until a task that was terminated has ended; its node needs a moment for that.
-
-    A try that begins meanwhile would take it for a task that runs, and adopt a task that is dying.
-
-    :param key: the task.
-    :param patience: greatest number of seconds to wait.
-    :return: whether it ended.
-    """
-    started: datetime = yield Now()
-    while not (yield from _has_ended(key)):
-        if ((yield Now()) - started).total_seconds() >= patience:
-            return False
-        yield Sleep(polling.QUICK)
-    return True
-
-
-def _has_ended(key: TaskKey) -> Flow[bool]:
-    try:
-        answer: Answer = yield requests.get_task(key, ("id", "state"))
-    except AzureBatchError:
-        # Unseen is not ended.
-        return False
-    return lower(answer.json.get("state")) == TASK_COMPLETED
-
-
-def _end_job(submission: Submission) -> Flow[None]:
-    try:
-        yield requests.terminate_job(submission.key.batch_job_id, "AirflowTaskEnded")
-    except (BatchConflictError, BatchNotFoundError):
-        # Ended already, which is what we want.
-        return
-    except AzureBatchError as error:
-        yield Log(f"Batch job {submission.key.batch_job_id} stays active: {error}", "WARNING")

@@ -13,17 +13,20 @@ from airflow_provider_batch.client.ports import BatchPort
 from airflow_provider_batch.domain.flow import (
     Effect,
     Log,
+    Look,
     Now,
     Random,
     Recall,
     Save,
     Sleep,
     Snapshot,
+    StillOurs,
     alone,
     drive,
     tasks_of,
 )
-from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.domain.hold import Hold
+from airflow_provider_batch.domain.requests import Answer, Request
 
 __all__ = ["Stopped", "WorkerEffects"]
 
@@ -39,12 +42,20 @@ class WorkerEffects:
     :param port: sends the requests.
     :param log: the Airflow task log.
     :param stopped: asked before each effect. Airflow 3 goes on with the task after ``on_kill`` returned.
+    :param hold: what is known of the ETag of the task that is watched or ended.
     """
 
-    def __init__(self, port: BatchPort, log: Any, stopped: Callable[[], bool] = lambda: False) -> None:
+    def __init__(
+        self,
+        port: BatchPort,
+        log: Any,
+        stopped: Callable[[], bool] = lambda: False,
+        hold: Hold | None = None,
+    ) -> None:
         self._port = port
         self._log = log
         self._stopped = stopped
+        self._hold = hold or Hold()
 
     def __call__(self, effect: Effect) -> Any:
         """
@@ -58,7 +69,9 @@ class WorkerEffects:
             raise Stopped
         match alone(effect):
             case Request() as request:
-                return self._port.send(request)
+                return self._look(request) if isinstance(effect, Look) else self._port.send(request)
+            case StillOurs(_, seen):
+                return self._hold.saw(seen, datetime.now(timezone.utc))
             case Snapshot(batch_job_id):
                 return drive(tasks_of(batch_job_id), self)
             case Sleep(seconds):
@@ -73,3 +86,8 @@ class WorkerEffects:
                 # A worker that dies is followed by another try, with a log of its own that starts at byte 0.
                 pass
         return None
+
+    def _look(self, request: Request) -> Answer:
+        answer = self._port.send(request)
+        self._hold.saw(answer, datetime.now(timezone.utc))
+        return answer

@@ -17,14 +17,17 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_batch.domain import submission as submissions
+from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive
+from airflow_provider_batch.domain.hold import Hold
 from airflow_provider_batch.domain.ids import is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.submission import Submission, TaskPlan
-from airflow_provider_batch.domain.watch import WatchOptions, await_end, terminate, watch
+from airflow_provider_batch.domain.termination import await_end, terminate
+from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
@@ -203,6 +206,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self._submission: Submission | None = None
         self._killed = False
         self._left_to_trigger = False
+        self._hold = Hold()
 
     # --- what was written ------------------------------------------------------------------------
 
@@ -365,6 +369,7 @@ class AzureBatchTaskOperator(BaseOperator):
         try:
             submission: Submission = self._run(work.submit())
             self._submission = submission
+            self._hold.wrote(submission.etag, datetime.now(timezone.utc))
             self._publish(context, submission)
             deadline = self._deadline(context)
             if self.deferrable:
@@ -410,7 +415,8 @@ class AzureBatchTaskOperator(BaseOperator):
         # own, and nothing that is asked of Airflow.
         hook = self.hook.another_session()
         try:
-            drive(_kill(self._work, self._submission), WorkerEffects(hook.get_conn(), self.log))
+            effects = WorkerEffects(hook.get_conn(), self.log, hold=self._hold)
+            drive(_kill(self._work, self._submission), effects)
         finally:
             hook.close()
 
@@ -426,7 +432,8 @@ class AzureBatchTaskOperator(BaseOperator):
         if self._work is None:
             return
         try:
-            drive(_kill(self._work, self._submission), WorkerEffects(self.hook.get_conn(), self.log))
+            effects = WorkerEffects(self.hook.get_conn(), self.log, hold=self._hold)
+            drive(_kill(self._work, self._submission), effects)
         except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
             self.log.error("What was submitted could not be looked for, and may run on: %s", error)
 
@@ -439,7 +446,7 @@ class AzureBatchTaskOperator(BaseOperator):
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
-        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed))
+        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed, self._hold))
 
     def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()
@@ -476,10 +483,15 @@ class AzureBatchTaskOperator(BaseOperator):
             "batch_pool_id": submission.batch_pool_id,
         }
         task_instance.xcom_push(key="batch_task", value=ids)
-        if submission.shared_job:
-            # A later try may begin in the triggerer: this tells it what this try had.
-            claim = {"try_number": task_instance.try_number, "stale_end": submission.stale_end}
-            task_instance.xcom_push(key=CLAIM_KEY, value={**ids, **claim, "etag": submission.etag})
+        # A later try may begin in the triggerer, and an earlier one be killed late: this tells them.
+        claim = Claim(
+            task_instance.try_number,
+            submission.key.batch_job_id,
+            submission.key.batch_task_id,
+            submission.etag,
+            submission.stale_end,
+        )
+        task_instance.xcom_push(key=CLAIM_KEY, value=claim.as_json())
         connection = self.hook.connection
         account = account_resource_id(
             connection.subscription_id, connection.resource_group, connection.account_name

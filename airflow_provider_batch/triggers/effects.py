@@ -19,11 +19,12 @@ from airflow_provider_batch.domain.flow import (
     Save,
     Sleep,
     Snapshot,
+    StillOurs,
     alone,
     drive_async,
     tasks_of,
 )
-from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.domain.requests import Request, TaskKey
 
 __all__ = ["TriggerEffects"]
 
@@ -36,6 +37,7 @@ class TriggerEffects:
     :param log: the Airflow task log.
     :param save: keeps the state of the flow over a restart of the triggerer.
     :param recall: reads what was kept.
+    :param still_ours: tells whether no later try has taken a task.
     """
 
     def __init__(
@@ -44,11 +46,13 @@ class TriggerEffects:
         log: Any,
         save: Callable[[dict[str, Any]], Awaitable[None]],
         recall: Callable[[], Awaitable[Any]] | None = None,
+        still_ours: Callable[[TaskKey], Awaitable[bool]] | None = None,
     ) -> None:
         self._port = port
         self._log = log
         self._save = save
         self._recall = recall
+        self._still_ours = still_ours
 
     async def __call__(self, effect: Effect) -> Any:
         """
@@ -76,4 +80,6 @@ class TriggerEffects:
                 await self._save(state)
             case Recall() if self._recall is not None:
                 return await self._recall()
+            case StillOurs(key):
+                return self._still_ours is not None and await self._still_ours(key)
         return None

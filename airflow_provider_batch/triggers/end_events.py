@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
+from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.triggers.task_instance import set_xcom
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
-__all__ = ["end_event"]
+__all__ = ["end_task", "is_for_worker"]
 
 
 class _WithoutCallbackRequest:
@@ -40,10 +42,34 @@ _EVENTS: Mapping[Verdict, Callable[[], TriggerEvent]] = {
 }
 
 
-def end_event(verdict: Verdict) -> TriggerEvent:
+async def end_task(
+    task_instance: Any, ending: Ending, *, worker_endings: Collection[str], push_result: bool, log: Any
+) -> TriggerEvent:
     """
-    Return the event that ends the trigger's task at once.
+    Return the event that ends the trigger's task at once, or on a worker; its result is written before.
 
-    :param verdict: how it ended.
+    :param task_instance: the trigger's ``task_instance``; without one, a worker ends the task.
+    :param ending: how it ended.
+    :param worker_endings: verdicts that end on a worker.
+    :param push_result: whether the outcome becomes the task's return value.
+    :param log: the Airflow task log.
     """
-    return _EVENTS[verdict]()
+    for_worker = TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
+    if task_instance is None or ending.verdict.value in worker_endings:
+        return for_worker
+    if ending.verdict is Verdict.SUCCESS and push_result and ending.outcome is not None:
+        try:
+            await set_xcom(task_instance, "return_value", ending.outcome.as_json())
+        except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
+            log.warning("The result was not written, a worker will do it: %s", error)
+            return for_worker
+    return _EVENTS[ending.verdict]()
+
+
+def is_for_worker(event: TriggerEvent) -> bool:
+    """
+    Tell whether an event resumes the task on a worker.
+
+    :param event: what :func:`end_task` returned.
+    """
+    return type(event) is TriggerEvent

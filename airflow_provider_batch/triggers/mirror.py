@@ -6,38 +6,31 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.flow import drive_async, get_or_none
-from airflow_provider_batch.domain.group_end import end_job
+from airflow_provider_batch.domain.flow import drive_async
 from airflow_provider_batch.domain.group_job import Launched
-from airflow_provider_batch.domain.mirror import OUTPUT_SAVED_AFTER, Claim, MirrorPlan, find_task
-from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict, read_outcome
+from airflow_provider_batch.domain.mirror import OUTPUT_SAVED_AFTER, MirrorPlan, find_task
+from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
+from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, terminate, watch
+from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.links.portal import AzureBatchTaskLink, portal_urls
-from airflow_provider_batch.triggers.end_events import end_event
-from airflow_provider_batch.triggers.job_poller import subscribe_patiently
+from airflow_provider_batch.triggers.end_events import end_task
+from airflow_provider_batch.triggers.job_poller import Subscription, subscribe_patiently
+from airflow_provider_batch.triggers.kill import end_batch_task, is_killed, is_still_ours
 from airflow_provider_batch.triggers.launch_news import await_launch
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
-from airflow_provider_batch.triggers.task_instance import (
-    CLAIM_KEY,
-    get_xcom,
-    is_still_deferred_to,
-    run_is_over,
-    set_xcom,
-)
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow_provider_batch.triggers.task_instance import CLAIM_KEY, get_xcom, set_xcom
 
 __all__ = ["AzureBatchMirrorTrigger"]
 
@@ -139,7 +132,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             subscription = await subscribe_patiently(
                 stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
             )
-            perform = MirrorEffects(subscription, self.log, self._save, self._recall)
+            perform = self._effects(subscription)
             found = await self._find(launched, perform)
             if isinstance(found, Refused):
                 self.log.info("A worker goes on: %s.", found.reason)
@@ -269,16 +262,13 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             self.log.warning("The position in the output was not saved: %s", error)
 
     async def _event(self, ending: Ending) -> TriggerEvent:
-        for_worker = TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
-        if ending.verdict.value in self.worker_endings:
-            return for_worker
-        if ending.verdict is Verdict.SUCCESS and self.push_result and ending.outcome is not None:
-            try:
-                await set_xcom(self._ti, "return_value", ending.outcome.as_json())
-            except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
-                self.log.warning("The result was not written, a worker will do it: %s", error)
-                return for_worker
-        return end_event(ending.verdict)
+        return await end_task(
+            self._ti,
+            ending,
+            worker_endings=self.worker_endings,
+            push_result=self.push_result,
+            log=self.log,
+        )
 
     # --- kill ------------------------------------------------------------------------------------
 
@@ -292,51 +282,34 @@ class AzureBatchMirrorTrigger(BaseTrigger):
 
     async def cleanup(self) -> None:
         """Below Airflow 3.3, find out whether this is a kill, and then end the Batch task."""
-        if AIRFLOW_V_3_3_PLUS or self._ended or self.task_instance is None:
-            return
-        if not await is_still_deferred_to(self.task_instance, self.trigger_id):
+        if not self._ended and await is_killed(self):
             await self._kill()
 
     async def _kill(self) -> None:
         launched = self._launched
         if self._ended or launched is None:
             return
-        submission = self._submission
+        left = self._submission or Submission(
+            self._unfound_key(launched), launched.batch_pool_id, shared_job=True
+        )
         async with AsyncExitStack() as stack:
-            batch_job_id = submission.key.batch_job_id if submission else launched.batch_job_id
             subscription = await subscribe_patiently(
-                stack, launched.azure_batch_conn_id, batch_job_id, self.poll_interval, self.log
+                stack, launched.azure_batch_conn_id, left.key.batch_job_id, self.poll_interval, self.log
             )
-            perform = MirrorEffects(subscription, self.log, self._save)
-            if await run_is_over(self._ti):
-                await drive_async(end_job(batch_job_id), perform)
-            elif submission is None or not await drive_async(terminate(submission, _KILLED), perform):
-                await self._kill_what_is_still_ours(launched, perform)
+            await end_batch_task(self._ti, left, self._effects(subscription))
 
-    async def _kill_what_is_still_ours(self, launched: Launched, perform: MirrorEffects) -> None:
-        """
-        End the task although its ETag is another one than we know, when no later try has taken it.
-
-        After a clear the new try may be at work before this: its claim says so. It is read after the task
-        was: a try that claims the task later than that writes to it then, and our ETag is an old one.
-        """
+    def _unfound_key(self, launched: Launched) -> TaskKey:
+        """Where the task is that this try was still looking for."""
         known = Claim.read(self._claim)
-        key = launched.planned_key(self._ti.task_id, self._ti.map_index)
-        if self._submission is not None:
-            key = self._submission.key
-        elif known is not None and known.batch_job_id == launched.batch_job_id:
-            key = known.key
-        task = await drive_async(get_or_none(requests.get_task(key)), perform)
-        claim = Claim.read(await get_xcom(self._ti, CLAIM_KEY))
-        if claim is not None and claim.try_number > self._try_number:
-            return
-        if task is None or read_outcome(key, task.json) is not None:
-            return
-        left = self._submission or Submission(key, launched.batch_pool_id, shared_job=True)
-        await drive_async(terminate(replace(left, key=key, etag=task.etag), _KILLED), perform)
+        if known is not None and known.batch_job_id == launched.batch_job_id:
+            return known.key
+        return launched.planned_key(self._ti.task_id, self._ti.map_index)
 
+    def _effects(self, subscription: Subscription) -> MirrorEffects:
+        return MirrorEffects(subscription, self.log, self._save, self._recall, self._still_ours)
 
-_KILLED = "the Airflow task was killed or cleared"
+    async def _still_ours(self, key: TaskKey) -> bool:
+        return await is_still_ours(self._ti, key)
 
 
 def _for_worker(refused: Refused) -> TriggerEvent:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from airflow_provider_batch.domain.flow import Effect, Look, Shared, Snapshot, Wait
-from airflow_provider_batch.domain.requests import Request
+from airflow_provider_batch.domain.requests import Request, TaskKey
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.job_poller import Subscription
 
@@ -21,6 +21,7 @@ class MirrorEffects:
     :param log: the Airflow task log.
     :param save: keeps the state of the flow over a restart of the triggerer.
     :param recall: reads what was kept.
+    :param still_ours: tells whether no later try has taken a task.
     """
 
     def __init__(
@@ -29,9 +30,10 @@ class MirrorEffects:
         log: Any,
         save: Callable[[dict[str, Any]], Awaitable[None]],
         recall: Callable[[], Awaitable[Any]] | None = None,
+        still_ours: Callable[[TaskKey], Awaitable[bool]] | None = None,
     ) -> None:
         self._subscription = subscription
-        self._alone = TriggerEffects(subscription.port, log, save, recall)
+        self._alone = TriggerEffects(subscription.port, log, save, recall, still_ours)
 
     async def __call__(self, effect: Effect) -> Any:
         """

@@ -13,25 +13,19 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
-from airflow_provider_batch.domain.group_end import end_job
-from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
+from airflow_provider_batch.domain.outcome import ExitCodeRules
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.effects import TriggerEffects
-from airflow_provider_batch.triggers.end_events import end_event
+from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
 from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, subscribe_patiently
+from airflow_provider_batch.triggers.kill import end_batch_task, is_killed, is_still_ours
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
-from airflow_provider_batch.triggers.task_instance import (
-    get_xcom,
-    is_still_deferred_to,
-    run_is_over,
-    set_xcom,
-)
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS
+from airflow_provider_batch.triggers.task_instance import get_xcom, set_xcom
 
 __all__ = ["AzureBatchTaskTrigger"]
 
@@ -135,36 +129,34 @@ class AzureBatchTaskTrigger(BaseTrigger):
 
     async def cleanup(self) -> None:
         """Below Airflow 3.3, find out whether this is a kill, and then terminate the Batch task."""
-        if AIRFLOW_V_3_3_PLUS or self._ended or self.task_instance is None:
-            return
-        if not await is_still_deferred_to(self.task_instance, self.trigger_id):
+        if not self._ended and await is_killed(self):
             await self._kill()
 
     async def _kill(self) -> None:
         if self._ended:
             return
-        submission = self._submission()
-        if submission.shared_job and self.task_instance is not None and await run_is_over(self.task_instance):
-            # The group's finish has been marked too: nobody else would end its job.
-            await self._drive(end_job(submission.key.batch_job_id))
-        else:
-            await self._drive(terminate(submission, "the Airflow task was killed or cleared"))
+        async with AsyncExitStack() as stack:
+            perform = await self._effects(stack)
+            await end_batch_task(self.task_instance, self._submission(), perform)
 
     async def _drive(self, flow: Flow[Any]) -> Any:
-        if self._submission().shared_job:
-            return await self._drive_together(flow)
-        async with AzureBatchAsyncHook(self.azure_batch_conn_id) as hook:
-            effects = TriggerEffects(await self._connect(hook), self.log, self._save)
-            return await drive_async(flow, effects)
-
-    async def _drive_together(self, flow: Flow[Any]) -> Any:
-        """The task is one of many in its job: its polls are shared with the others'."""
-        job = self._submission().key.batch_job_id
         async with AsyncExitStack() as stack:
-            subscription = await subscribe_patiently(
-                stack, self.azure_batch_conn_id, job, self.poll_interval, self.log
-            )
-            return await drive_async(flow, MirrorEffects(subscription, self.log, self._save))
+            return await drive_async(flow, await self._effects(stack))
+
+    async def _effects(self, stack: AsyncExitStack) -> TriggerEffects | MirrorEffects:
+        """A task that is one of many in its job shares its polls with the others."""
+        submission = self._submission()
+        if not submission.shared_job:
+            hook = await stack.enter_async_context(AzureBatchAsyncHook(self.azure_batch_conn_id))
+            port = await self._connect(hook)
+            return TriggerEffects(port, self.log, self._save, still_ours=self._still_ours)
+        subscription = await subscribe_patiently(
+            stack, self.azure_batch_conn_id, submission.key.batch_job_id, self.poll_interval, self.log
+        )
+        return MirrorEffects(subscription, self.log, self._save, still_ours=self._still_ours)
+
+    async def _still_ours(self, key: TaskKey) -> bool:
+        return self.task_instance is None or await is_still_ours(self.task_instance, key)
 
     async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
         """Open the session; that Airflow does not hand out the connection now says nothing about the task."""
@@ -179,17 +171,16 @@ class AzureBatchTaskTrigger(BaseTrigger):
         return await hook.get_conn()
 
     async def _event(self, ending: Ending) -> TriggerEvent:
-        if self.task_instance is None or ending.verdict.value in self.worker_endings:
+        event = await end_task(
+            self.task_instance,
+            ending,
+            worker_endings=self.worker_endings,
+            push_result=self.push_result,
+            log=self.log,
+        )
+        if is_for_worker(event):
             await self._not_too_soon_for_a_worker()
-            return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
-        if ending.verdict is Verdict.SUCCESS and self.push_result and ending.outcome is not None:
-            try:
-                await set_xcom(self.task_instance, "return_value", ending.outcome.as_json())
-            except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
-                self.log.warning("The result was not written, a worker will do it: %s", error)
-                await self._not_too_soon_for_a_worker()
-                return TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
-        return end_event(ending.verdict)
+        return event
 
     async def _not_too_soon_for_a_worker(self) -> None:
         if self.deferred_at is None or self.task_instance is None:

@@ -36,7 +36,7 @@ from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.exceptions import BatchConflictError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
-from airflow_provider_batch.triggers import launch_news
+from airflow_provider_batch.triggers import end_events, kill, launch_news
 from airflow_provider_batch.triggers import mirror as mirror_module
 from airflow_provider_batch.triggers.mirror import AzureBatchMirrorTrigger
 from tests.emulator_process import EmulatorProcess
@@ -379,7 +379,9 @@ def airflow(
     airflow = Airflow(hook, "assumptions", tmp_path, request.node.name)
     for module, names in (
         (launch_news, ("get_xcom", "state_of_task")),
-        (mirror_module, ("get_xcom", "set_xcom", "run_is_over")),
+        (mirror_module, ("get_xcom", "set_xcom")),
+        (kill, ("get_xcom", "run_is_over")),
+        (end_events, ("set_xcom",)),
     ):
         for name in names:
             monkeypatch.setattr(module, name, getattr(airflow, name))

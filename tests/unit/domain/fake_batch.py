@@ -26,6 +26,7 @@ from airflow_provider_batch.domain.flow import (
     Save,
     Sleep,
     Snapshot,
+    StillOurs,
     alone,
     drive,
     tasks_of,
@@ -167,6 +168,7 @@ class FakeBatch:
         self._settle(key.batch_job_id)
 
     def _moved_by_node(self, task: dict[str, Any]) -> None:
+        task["stateTransitionTime"] = stamp(self.now)
         if self.moving_etags:
             task["eTag"] = self._etag()
 
@@ -189,7 +191,7 @@ class FakeBatch:
         self, task: dict[str, Any], exit_code: int | None, failure: Mapping[str, Any] | None
     ) -> None:
         info = task.setdefault("executionInfo", {"requeueCount": 0, "retryCount": 0})
-        task["state"] = "completed"
+        task.update(state="completed", stateTransitionTime=stamp(self.now))
         info.update(endTime=stamp(self.now), result="failure" if failure else "success")
         if exit_code is not None:
             info["exitCode"] = exit_code
@@ -372,7 +374,8 @@ class FakeBatch:
         key = (job_id, body["id"])
         if any(j == job_id and t.lower() == body["id"].lower() for j, t in self.tasks):
             raise service_error("TaskExists", request.operation)
-        self.tasks[key] = {**body, "state": "active", "eTag": self._etag()}
+        moved = stamp(self.now)
+        self.tasks[key] = {**body, "state": "active", "stateTransitionTime": moved, "eTag": self._etag()}
         self.submissions[key] = 1
         return Answer(headers={"etag": self.tasks[key]["eTag"]})
 
@@ -413,7 +416,8 @@ class FakeBatch:
             raise service_error("TaskNotCompleted", request.operation)
         if task["executionInfo"].get("exitCode") == 0:
             raise service_error("TaskSucceeded", request.operation)
-        task.update(state="active", eTag=self._etag(), executionInfo={"retryCount": 0, "requeueCount": 0})
+        task.update(state="active", stateTransitionTime=stamp(self.now), eTag=self._etag())
+        task["executionInfo"] = {"retryCount": 0, "requeueCount": 0}
         task.pop("nodeInfo", None)
         self.submissions[job_id, task_id] += 1
         return Answer(headers={"etag": task["eTag"]})
@@ -479,6 +483,8 @@ class Process:
         self.logs: list[tuple[str, str]] = []
         self.saved: list[tuple[datetime, dict[str, Any]]] = []
         self.sleeps: list[float] = []
+        #: what is said of a task whose ETag is another one than ours
+        self.still_ours: Callable[[Answer], bool] = lambda seen: False
         self._events: list[tuple[datetime, Callable[[], Any]]] = []
         self._effects = 0
 
@@ -506,6 +512,8 @@ class Process:
                 self.logs.append((level, text))
             case Random():
                 return 0.0
+            case StillOurs(_, seen):
+                return self.still_ours(seen)
             case Save(state):
                 json.dumps(state)
                 self.saved.append((self.batch.now, state))

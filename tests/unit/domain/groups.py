@@ -7,11 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Flow
 from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.membership import MemberPlan
-from airflow_provider_batch.domain.mirror import Claim, MirrorPlan
+from airflow_provider_batch.domain.mirror import MirrorPlan
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan, task_fingerprint
 from tests.unit.domain.fake_batch import FakeBatch, Process

@@ -18,15 +18,16 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Flow, Save, drive
 from airflow_provider_batch.domain.group_end import finish_group
 from airflow_provider_batch.domain.group_job import Launched, Opening
 from airflow_provider_batch.domain.membership import find_member, submit_member
-from airflow_provider_batch.domain.mirror import Claim, find_task
+from airflow_provider_batch.domain.mirror import find_task
 from airflow_provider_batch.domain.outcome import read_outcome
 from airflow_provider_batch.domain.requests import TaskKey, get_task
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import terminate
+from airflow_provider_batch.domain.termination import terminate
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, stamp
 from tests.unit.domain.groups import GROUP, body, late, launching, member, mirror
 from tests.unit.domain.plans import account

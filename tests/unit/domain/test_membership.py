@@ -13,7 +13,7 @@ from airflow_provider_batch.domain.group_job import Launched, end_jobs, submit_l
 from airflow_provider_batch.domain.membership import MemberPlan, find_member, submit_member
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import terminate
+from airflow_provider_batch.domain.termination import terminate
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
 from tests.unit.domain.groups import GROUP, JOB, PLAN, attempt, body, job, late, launched, member, planned

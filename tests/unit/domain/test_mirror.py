@@ -10,12 +10,14 @@ import pytest
 
 from airflow_provider_batch.domain import group_job, ids
 from airflow_provider_batch.domain.acceptance import Refused
+from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Save, drive
 from airflow_provider_batch.domain.group_job import Launched, submit_late
-from airflow_provider_batch.domain.mirror import Claim, find_task
+from airflow_provider_batch.domain.mirror import find_task
 from airflow_provider_batch.domain.requests import Request
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.watch import WatchOptions, terminate, watch
+from airflow_provider_batch.domain.termination import terminate
+from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
 from tests.unit.domain.groups import GROUP, JOB, PLAN, body, job, late, launched, mirror, planned

@@ -16,7 +16,8 @@ from airflow_provider_batch.domain.flow import Look, drive
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.submission import Submission, TaskPlan, submit
-from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, await_end, terminate, watch
+from airflow_provider_batch.domain.termination import await_end, terminate
+from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, watch
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchAuthenticationError,
@@ -572,6 +573,53 @@ def test_a_task_that_was_run_again_is_left_alone() -> None:
     Process(scene.batch).drive(submit(given()))
     assert end(scene) is False
     assert scene.state == "active"
+
+
+@PLANS
+def test_a_task_whose_etag_a_node_moved_is_ended_while_it_is_ours(plan: TaskPlan) -> None:
+    scene = Scene(plan)
+    scene.batch.moving_etags = True
+    scene.batch.run(scene.key)
+    scene.process.still_ours = lambda seen: seen.json["state"] == "running"
+    assert end(scene) is True
+    assert scene.state == "completed"
+
+
+def test_a_task_that_is_written_after_it_was_found_to_be_ours_is_asked_for_again() -> None:
+    scene = Scene(given())
+    scene.batch.moving_etags = True
+    scene.batch.run(scene.key)
+    answers = [True, False]
+
+    def still_ours(seen: Answer) -> bool:
+        Process(scene.batch).drive(submit(given()))
+        return answers.pop(0)
+
+    scene.process.still_ours = still_ours
+    assert end(scene) is False
+    assert scene.state == "running"
+    assert answers == []
+
+
+def test_a_task_of_which_no_write_of_ours_is_known_is_looked_at_first() -> None:
+    scene = Scene(given())
+    scene.submission = replace(scene.submission, etag=None)
+    assert end(scene) is False
+    assert scene.state == "active"
+    scene.process.still_ours = lambda seen: True
+    assert end(scene) is True
+    sent = [request for request in scene.batch.requests if request.operation == "terminate_task"]
+    assert "If-Match" in sent[-1].headers
+
+
+def test_a_time_limit_ends_a_task_whose_etag_a_node_moved() -> None:
+    scene = Scene(given())
+    scene.batch.moving_etags = True
+    scene.process.still_ours = lambda seen: True
+    scene.runs_at(1)
+    with pytest.raises(BatchDeadlineError):
+        scene.watch(deadline=START + timedelta(seconds=60))
+    assert scene.state == "completed"
 
 
 @pytest.mark.parametrize(("dies_after", "ended"), [(7.0, True), (60.0, False)])

@@ -156,7 +156,9 @@ def _end_all(batch: FakeBatch) -> None:
         batch.complete(key, 0)
 
 
-def test_the_time_limit_ends_the_batch_task_first(worker: Worker) -> None:
+@pytest.mark.parametrize("moving", [False, True])
+def test_the_time_limit_ends_the_batch_task_first(worker: Worker, moving: bool) -> None:
+    worker.batch.moving_etags = moving
     when_running(worker, None)
     ti = TaskInstance(start_date=START)
     with pytest.raises(BatchDeadlineError):
@@ -322,10 +324,12 @@ def test_a_kill_before_anything_happened_does_nothing(worker: Worker) -> None:
     assert worker.batch.requests == []
 
 
+@pytest.mark.parametrize("moving", [False, True])
 @pytest.mark.parametrize("place", [{}, {"batch_job_id": "nightly"}], ids=["own job", "given job"])
 def test_a_kill_while_the_task_is_watched_ends_it_and_the_watch(
-    worker: Worker, place: dict[str, Any]
+    worker: Worker, place: dict[str, Any], moving: bool
 ) -> None:
+    worker.batch.moving_etags = moving
     found = operator(**place)
     when_running(worker, None)
     worker.process.at(30, found.on_kill)
@@ -371,7 +375,12 @@ def test_a_kill_leaves_the_tasks_of_others_alone(worker: Worker) -> None:
     assert worker.batch.jobs["nightly"]["state"] == "active"
 
 
-def test_a_late_kill_of_an_earlier_try_leaves_the_task_of_the_next_try_alone(worker: Worker) -> None:
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_late_kill_of_an_earlier_try_leaves_the_task_of_the_next_try_alone(
+    worker: Worker, moving: bool
+) -> None:
+    worker.batch.moving_etags = moving
+    when_running(worker, None)
     first = operator()
 
     def next_try_and_kill() -> None:

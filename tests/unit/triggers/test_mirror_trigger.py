@@ -19,7 +19,7 @@ from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task
 from airflow_provider_batch.exceptions import BatchAuthenticationError, BatchUnavailableError
-from airflow_provider_batch.triggers import effects, launch_news
+from airflow_provider_batch.triggers import effects, end_events, kill, launch_news
 from airflow_provider_batch.triggers import mirror as module
 from airflow_provider_batch.triggers.mirror import AzureBatchMirrorTrigger
 from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
@@ -78,8 +78,13 @@ class Triggerer:
         self.happens: list[tuple[float, Callable[[], Any]]] = []
         for name in ("get_xcom", "state_of_task"):
             monkeypatch.setattr(launch_news, name, getattr(self, name))
-        for name in ("get_xcom", "set_xcom", "run_is_over", "is_still_deferred_to", "subscribe_patiently"):
-            monkeypatch.setattr(module, name, getattr(self, name))
+        for place, names in (
+            (module, ("get_xcom", "set_xcom", "subscribe_patiently")),
+            (kill, ("get_xcom", "run_is_over", "is_still_deferred_to")),
+            (end_events, ("set_xcom",)),
+        ):
+            for name in names:
+                monkeypatch.setattr(place, name, getattr(self, name))
         for place in (module, effects):
             monkeypatch.setattr(place, "datetime", SimpleNamespace(now=lambda zone: self.now()))
 
@@ -430,9 +435,11 @@ def test_a_task_that_is_deleted_while_it_is_watched_fails(triggerer: Triggerer) 
     assert any("does not exist any more" in line for line in trigger._log.lines)
 
 
+@pytest.mark.parametrize("moving", [False, True])
 def test_time_that_runs_out_ends_the_batch_task_before_airflow_ends_the_trigger(
-    triggerer: Triggerer,
+    triggerer: Triggerer, moving: bool
 ) -> None:
+    triggerer.batch.moving_etags = moving
     triggerer.runs("split", 1)
     trigger = triggerer.trigger()
     trigger.task_instance.trigger_timeout = START + timedelta(seconds=600)

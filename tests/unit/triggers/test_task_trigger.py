@@ -23,9 +23,10 @@ from airflow_provider_batch.exceptions import (
     BatchUnavailableError,
     ConnectionFieldError,
 )
-from airflow_provider_batch.triggers import effects
+from airflow_provider_batch.triggers import effects, end_events, kill
 from airflow_provider_batch.triggers import task as module
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
+from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
 from tests.unit.domain.fake_batch import FakeBatch, Process
 from tests.unit.domain.plans import account, own
 
@@ -101,8 +102,13 @@ class Triggerer:
         self.sleeps: list[float] = []
         self.deferred = True
         monkeypatch.setattr(module, "AzureBatchAsyncHook", partial(Hook, self))
-        for name in ("get_xcom", "set_xcom", "is_still_deferred_to"):
-            monkeypatch.setattr(module, name, getattr(self, name))
+        for place, names in (
+            (module, ("get_xcom", "set_xcom")),
+            (kill, ("get_xcom", "is_still_deferred_to")),
+            (end_events, ("set_xcom",)),
+        ):
+            for name in names:
+                monkeypatch.setattr(place, name, getattr(self, name))
         for place in (module, effects):
             monkeypatch.setattr(place, "asyncio", SimpleNamespace(sleep=self.sleep))
         monkeypatch.setattr(effects, "datetime", SimpleNamespace(now=lambda zone: self.batch.now))
@@ -131,6 +137,10 @@ class Triggerer:
         found.task_instance = TASK_INSTANCE  # type: ignore[assignment]
         found._log = Log()
         return found
+
+    def claims(self, try_number: int, **other: str) -> None:
+        """A try says which Batch task it has taken."""
+        self.xcoms[CLAIM_KEY] = {"try_number": try_number, **asdict(self.submission.key), **other}
 
     def ends_at(self, seconds: float, exit_code: int) -> None:
         self.process.at(seconds, lambda: self.batch.complete(self.submission.key, exit_code))
@@ -307,17 +317,45 @@ async def test_a_restart_goes_on_where_the_output_was_saved(triggerer: Triggerer
 # --- kills --------------------------------------------------------------------------------------------------
 
 
-async def test_a_kill_terminates_exactly_the_task(triggerer: Triggerer) -> None:
+@pytest.mark.parametrize("moving", [False, True])
+async def test_a_kill_terminates_exactly_the_task(triggerer: Triggerer, moving: bool) -> None:
+    triggerer.batch.moving_etags = moving
+    triggerer.claims(TASK_INSTANCE.try_number)
+    triggerer.batch.run(triggerer.submission.key)
     await triggerer.trigger().on_kill()
     assert triggerer.state == "completed"
     assert triggerer.batch.active_jobs() == ["nightly"]
 
 
-async def test_a_kill_after_a_later_try_took_the_task_over_leaves_it(triggerer: Triggerer) -> None:
+@pytest.mark.parametrize("moving", [False, True])
+async def test_a_kill_after_a_later_try_took_the_task_over_leaves_it(
+    triggerer: Triggerer, moving: bool
+) -> None:
+    triggerer.batch.moving_etags = moving
     trigger = triggerer.trigger()
+    triggerer.batch.run(triggerer.submission.key)
     Process(triggerer.batch).drive(submit(own()))
+    triggerer.claims(TASK_INSTANCE.try_number + 1)
     await trigger.on_kill()
-    assert triggerer.state == "active"
+    assert triggerer.state == "running"
+
+
+async def test_a_kill_after_a_clear_ends_the_task_beside_the_one_of_the_new_try(triggerer: Triggerer) -> None:
+    triggerer.batch.moving_etags = True
+    triggerer.batch.run(triggerer.submission.key)
+    triggerer.claims(TASK_INSTANCE.try_number + 1, batch_task_id="another")
+    await triggerer.trigger().on_kill()
+    assert triggerer.state == "completed"
+
+
+@pytest.mark.parametrize("moving", [False, True])
+async def test_time_that_runs_out_ends_the_batch_task(triggerer: Triggerer, moving: bool) -> None:
+    triggerer.batch.moving_etags = moving
+    triggerer.claims(TASK_INSTANCE.try_number)
+    triggerer.process.at(5, lambda: triggerer.batch.run(triggerer.submission.key))
+    deadline = (triggerer.batch.now + timedelta(seconds=60)).isoformat()
+    assert isinstance(await only_event(triggerer.trigger(deadline=deadline)), TaskFailedEvent)
+    assert triggerer.state == "completed"
 
 
 async def test_a_kill_after_the_end_asks_for_nothing(triggerer: Triggerer) -> None:
@@ -338,7 +376,7 @@ async def test_a_kill_after_the_end_asks_for_nothing(triggerer: Triggerer) -> No
 async def test_a_cleanup_terminates_only_what_was_killed(
     triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch, new_airflow: bool, deferred: bool, state: str
 ) -> None:
-    monkeypatch.setattr(module, "AIRFLOW_V_3_3_PLUS", new_airflow)
+    monkeypatch.setattr(kill, "AIRFLOW_V_3_3_PLUS", new_airflow)
     triggerer.deferred = deferred
     await triggerer.trigger().cleanup()
     assert triggerer.state == state
