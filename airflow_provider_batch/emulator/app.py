@@ -29,10 +29,12 @@ from airflow_provider_batch.emulator.routes.fault_control import FaultRoutes
 from airflow_provider_batch.emulator.routes.request_faults import RequestFaults
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
 from airflow_provider_batch.emulator.routes.time_control import TimeRoutes
+from airflow_provider_batch.emulator.routes.trouble_control import TroubleRoutes
 from airflow_provider_batch.emulator.server import Connections, Server
 from airflow_provider_batch.emulator.service.access import Access
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.service.time import TimeControl
+from airflow_provider_batch.emulator.service.troubles import Troubles
 
 SHUTDOWN_SECONDS = 3
 """How long open requests may take to end after a signal."""
@@ -78,6 +80,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
         *ControlRoutes(counter, services.assumptions, settings.account_name, key).routes(),
         *FaultRoutes(faults, key).routes(),
         *TimeRoutes(TimeControl(engine, clock), key).routes(),
+        *TroubleRoutes(Troubles(engine), key).routes(),
     ]
     routes: ASGIApp = BatchRoutes(services, counter, faults)
     service = Authentication(ApiVersion(routes), access.check_data_plane)

@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+from urllib.parse import quote
 
 from airflow_provider_batch.emulator import DEFAULT_ACCOUNT_KEY, DEFAULT_ACCOUNT_NAME
 
@@ -184,6 +185,72 @@ class EmulatorControl:
     def forget(self, fault_id: int | None = None) -> None:
         """Take a fault away again; all of them without an id."""
         self.control("DELETE", "/_emulator/faults" + ("" if fault_id is None else f"/{fault_id}"))
+
+    # --- troubles of nodes and tasks -----------------------------------------------------------------
+
+    def preempt_node(self, batch_pool_id: str, node_id: str, *, seconds: float | None = None) -> None:
+        """
+        Take a spot node's machine away; its tasks run again, which is not counted.
+
+        :param seconds: until it has another machine.
+        """
+        self._node(batch_pool_id, node_id, "preempt", **({} if seconds is None else {"seconds": seconds}))
+
+    def break_node(
+        self, batch_pool_id: str, node_id: str, *, code: str = "Unknown", message: str = "The node was lost."
+    ) -> None:
+        """Make a node unusable, with this error."""
+        self._node(batch_pool_id, node_id, "break", code=code, message=message)
+
+    def miss_node(self, batch_pool_id: str, node_id: str) -> None:
+        """Let the service lose contact with a node: its state is *unknown* until :meth:`recover_node`."""
+        self._node(batch_pool_id, node_id, "miss")
+
+    def recover_node(self, batch_pool_id: str, node_id: str) -> None:
+        """Let the service have contact with a node again."""
+        self._node(batch_pool_id, node_id, "recover")
+
+    def upgrade_node(self, batch_pool_id: str, node_id: str) -> None:
+        """Give a node a new operating system; its tasks run again."""
+        self._node(batch_pool_id, node_id, "upgrade")
+
+    def lose_files(self, batch_pool_id: str, node_id: str) -> None:
+        """Lose the files of all completed tasks on a node."""
+        self._node(batch_pool_id, node_id, "losefiles")
+
+    def fail_start_tasks(
+        self, batch_pool_id: str, *, node_ids: Sequence[str] = (), exit_code: int = 1, times: int = 1
+    ) -> None:
+        """Let start tasks fail: of these nodes at their next boot, or the next ones that begin."""
+        body = {"nodeIds": list(node_ids), "exitCode": exit_code, "times": times}
+        self.control("POST", f"/_emulator/pools/{quote(batch_pool_id)}/failstarttask", body)
+
+    def fail_resize(
+        self, batch_pool_id: str, *, code: str = "AllocationFailed", message: str = "", nodes: int = 0
+    ) -> None:
+        """
+        Let the next resize of a pool end with an error, also that of its creation.
+
+        :param nodes: how many of the missing nodes there are all the same, of each kind.
+        """
+        body = {"code": code, "message": message, "nodes": nodes}
+        self.control("POST", f"/_emulator/pools/{quote(batch_pool_id)}/failresize", body)
+
+    def freeze_task(self, batch_job_id: str, batch_task_id: str) -> None:
+        """Stop the processes of a running task: it neither ends nor writes until :meth:`unfreeze_task`."""
+        self._task(batch_job_id, batch_task_id, "freeze")
+
+    def unfreeze_task(self, batch_job_id: str, batch_task_id: str) -> None:
+        """Let a frozen task go on."""
+        self._task(batch_job_id, batch_task_id, "unfreeze")
+
+    def _node(self, batch_pool_id: str, node_id: str, verb: str, **body: Any) -> None:
+        path = f"/_emulator/pools/{quote(batch_pool_id)}/nodes/{quote(node_id)}/{verb}"
+        self.control("POST", path, body)
+
+    def _task(self, batch_job_id: str, batch_task_id: str, verb: str) -> None:
+        path = f"/_emulator/jobs/{quote(batch_job_id)}/tasks/{quote(batch_task_id)}/{verb}"
+        self.control("POST", path, {})
 
     # --- time ----------------------------------------------------------------------------------------
 
