@@ -38,6 +38,7 @@ def launch(world: World, job: Job, task: Task, run: Run) -> None:
             job_id=job.id,
             task_id=task.id,
             preparation_directory=preparation_directory(job),
+            registries=pool.spec.registries,
         )
     )
 

@@ -18,6 +18,7 @@ from airflow_provider_batch.emulator.machine import (
     forced_ends,
     job_creation,
     jobs,
+    node_packages,
     node_power,
     node_verbs,
     nodes,
@@ -114,6 +115,8 @@ def _run_over(world: World, run: Run, exit_code: int | None, failure: FailureInf
     job = world.job_of(run)
     if run.kind is RunKind.START_TASK:
         start_tasks.ended(world, run, exit_code, failure)
+    elif run.kind is RunKind.PACKAGES:
+        node_packages.ended(world, run, failure)
     elif job is not None:
         _run_of_job_over(world, job, run, exit_code, failure)
     if nodes.drop_if_done(world, pool, node):

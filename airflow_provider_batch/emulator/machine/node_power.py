@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_provider_batch.emulator.machine import nodes, pools, start_tasks
+from airflow_provider_batch.emulator.machine import node_packages, nodes, pools
 from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory, PrepareNode
 from airflow_provider_batch.emulator.machine.runs import Ending
 from airflow_provider_batch.emulator.machine.tables import NodePassage
@@ -72,7 +72,7 @@ def _lose_disk(world: World, pool: Pool, node: Node) -> None:
     nodes.forget_files(world, node)
     world.instruct(DeleteDirectory(pool.id, node.id))
     if node.state not in _WITHOUT_MACHINE:
-        world.instruct(PrepareNode(pool.id, node.id))
+        world.instruct(PrepareNode(pool.id, node.id, pool.spec.mounts))
 
 
 def start(world: World, pool: Pool, node: Node) -> None:
@@ -83,7 +83,7 @@ def start(world: World, pool: Pool, node: Node) -> None:
 
 def _take_machine(world: World, pool: Pool, node: Node) -> None:
     nodes.hold(world, node)
-    world.instruct(PrepareNode(pool.id, node.id))
+    world.instruct(PrepareNode(pool.id, node.id, pool.spec.mounts))
     nodes.wake(world, node, world.settings.node_start_seconds / 3)
 
 
@@ -103,7 +103,7 @@ def on_timer(world: World, timer: NodeTimer) -> None:
     elif node.state is NodeState.STARTING:
         node.boot += 1
         node.last_boot_time = world.now
-        start_tasks.begin(world, pool, node)
+        node_packages.begin(world, pool, node)
     elif node.state is NodeState.DEALLOCATING:
         move_node(node, NodePassage.DEALLOCATED, world.now)
         nodes.let_go(world, node)

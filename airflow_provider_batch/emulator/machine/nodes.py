@@ -57,7 +57,7 @@ def create(world: World, pool: Pool, *, is_dedicated: bool) -> None:
         allocation_time=world.now,
     )
     pool.nodes[id_key(node.id)] = node
-    world.instruct(PrepareNode(pool.id, node.id))
+    world.instruct(PrepareNode(pool.id, node.id, pool.spec.mounts))
     hold(world, node)
     wake(world, node, world.settings.node_start_seconds / 3)
 
@@ -197,7 +197,7 @@ def end_work(world: World, node: Node, ending: Ending | None) -> None:
     :param ending: of the tasks; None to let them run to their end, as only the start task may not.
     """
     for run_id in sorted(node.runs):
-        if world.runs[run_id].kind is RunKind.START_TASK:
+        if world.runs[run_id].kind in (RunKind.START_TASK, RunKind.PACKAGES):
             world.end_run(run_id, Ending.TERMINATE)
         elif ending is not None:
             world.end_run(run_id, ending)

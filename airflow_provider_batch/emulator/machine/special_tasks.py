@@ -42,6 +42,7 @@ def run_command(world: World, job: Job, node: Node, kind: RunKind, task_id: str,
             job_id=job.id,
             task_id=task_id,
             preparation_directory=None if kind is RunKind.PREPARATION else preparation_directory(job),
+            registries=world.state.pools[id_key(node.pool_id)].spec.registries,
         )
     )
 

@@ -59,6 +59,7 @@ def _run(world: World, pool: Pool, node: Node) -> None:
             directory=START_TASK_DIRECTORY,
             command=spec.command,
             append_output=world.assumptions.rerun_output is RerunOutput.APPEND,
+            registries=pool.spec.registries,
         )
     )
 

@@ -100,6 +100,7 @@ class Node:
     :param wakes: number of the timer that it waits for; earlier ones mean nothing any more.
     :param held_since: since when a machine is held for it; None while there is none.
     :param returns_at: when a preempted node has a machine again, at the earliest.
+    :param has_packages: packages of the pool were brought to it.
     :param users: by name; those that have expired may still be there.
     """
 
@@ -128,6 +129,7 @@ class Node:
     wakes: int = 0
     held_since: datetime | None = None
     returns_at: datetime | None = None
+    has_packages: bool = False
     users: dict[str, NodeUser] = field(default_factory=dict)
     story: list[str] = field(default_factory=list, repr=False)
 

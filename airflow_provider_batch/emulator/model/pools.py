@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_batch.emulator.model.autoscale import AutoScale, AutoScaleSettings
-from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.commands import Command, PackageReference
+from airflow_provider_batch.emulator.model.containers import ContainerRegistry
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.states import (
     AllocationState,
@@ -38,6 +39,9 @@ class PoolSpec:
     :param target_dedicated_nodes: at creation; later targets are set by resizing.
     :param start_task: nodes that exist already are not touched when it changes.
     :param auto_scale: at creation; None for a pool of fixed targets.
+    :param packages: application packages that a node gets whenever it boots.
+    :param registries: of container images; None for a pool that takes no containers.
+    :param mounts: where file systems are mounted, relative to the node's directory of all mounts.
     """
 
     id: str
@@ -50,6 +54,10 @@ class PoolSpec:
     node_fill_type: NodeFillType = NodeFillType.SPREAD
     start_task: StartTaskSpec | None = None
     auto_scale: AutoScaleSettings | None = None
+    packages: tuple[PackageReference, ...] = ()
+    registries: tuple[ContainerRegistry, ...] | None = None
+    mounts: tuple[str, ...] = ()
+    enable_inter_node_communication: bool = False
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,6 @@ from airflow_provider_batch.emulator.service.checks import (
     check_display_name,
     check_id,
     check_range,
-    refuse_unimplemented,
     user_identity,
 )
 from airflow_provider_batch.emulator.service.commands import command_of
@@ -47,11 +46,16 @@ _MAX_START_TASK = 32_768
 _MAX_NODES = 100_000
 _MAX_SLOTS = 256
 _RESIZE_TIMEOUTS = (timedelta(minutes=5), timedelta(hours=168))
-_UNIMPLEMENTED = ("applicationPackageReferences", "mountConfiguration")
-_UNIMPLEMENTED_VM = ("containerConfiguration",)
 #: what PATCH may change while the pool has nodes
 _CHANGEABLE = frozenset(
-    {"startTask", "applicationPackageReferences", "metadata", "targetNodeCommunicationMode"}
+    {
+        "startTask",
+        "applicationPackageReferences",
+        "metadata",
+        "targetNodeCommunicationMode",
+        "identity",
+        "resourceTags",
+    }
 )
 #: what "replace properties" replaces
 _REPLACED = frozenset({"startTask", "applicationPackageReferences", "metadata"})
@@ -76,9 +80,17 @@ class Pools:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def create(self, body: Json) -> datetime:
-        """Create a pool."""
-        return self._engine.create_pool(pool_spec(body))
+    def create(self, body: Json, managed: Mapping[str, Any] | None = None) -> datetime:
+        """
+        Create a pool.
+
+        :param managed: what only the management plane can say of it: identities, tags.
+        """
+        spec = pool_spec(body)
+        spec = replace(spec, definition={**spec.definition, **(managed or {})})
+        with self._engine.reading() as state:
+            check_packages(state, spec.packages)
+            return self._engine.create_pool(spec)
 
     def get(self, pool_id: str, conditions: Conditions, query: Query, links: Links) -> Found:
         """Return one pool."""
@@ -102,18 +114,25 @@ class Pools:
                 raise errors.operation_not_valid_on_pool(
                     f"{fixed[0]} can be changed only while the pool has no nodes"
                 )
-            return self._engine.update_pool(
-                pool_id, lambda spec: _spec_of({**spec.definition, **body}, spec), conditions
-            )
+
+            def change(spec: PoolSpec) -> PoolSpec:
+                changed = _spec_of({**spec.definition, **body}, spec)
+                check_packages(state, changed.packages if "applicationPackageReferences" in body else ())
+                return changed
+
+            return self._engine.update_pool(pool_id, change, conditions)
 
     def replace_properties(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Replace start task, packages and metadata; what is omitted is removed."""
 
         def change(spec: PoolSpec) -> PoolSpec:
             kept = {name: value for name, value in spec.definition.items() if name not in _REPLACED}
-            return _spec_of({**kept, **body}, spec)
+            changed = _spec_of({**kept, **body}, spec)
+            check_packages(state, changed.packages)
+            return changed
 
-        return self._engine.update_pool(pool_id, change, conditions)
+        with self._engine.reading() as state:
+            return self._engine.update_pool(pool_id, change, conditions)
 
     def resize(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Set new targets."""
@@ -216,9 +235,7 @@ def _with_defaults(body: Mapping[str, Any]) -> Json:
 def _check_what_is_served(body: Mapping[str, Any]) -> None:
     if not _VM_SIZE.fullmatch(body["vmSize"]):
         raise errors.invalid_property_value("vmSize", body["vmSize"], "The VM size is not known")
-    machine = body["virtualMachineConfiguration"]
-    check_image(machine)
-    refuse_unimplemented(machine, _UNIMPLEMENTED_VM, "virtualMachineConfiguration.")
+    check_image(body["virtualMachineConfiguration"])
 
 
 def _machine_with_defaults(machine: Mapping[str, Any]) -> Json:

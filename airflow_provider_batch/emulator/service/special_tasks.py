@@ -18,7 +18,6 @@ from airflow_provider_batch.emulator.model.special_tasks import (
 from airflow_provider_batch.emulator.service.checks import (
     check_between,
     check_id,
-    refuse_unimplemented,
     task_constraints,
     user_identity,
 )
@@ -29,7 +28,6 @@ from airflow_provider_batch.emulator.wire.fields import Json
 _PREPARATION, _RELEASE, _MANAGER = "jobPreparationTask", "jobReleaseTask", "jobManagerTask"
 #: what a manager has and other tasks have not
 _OF_MANAGERS = ("killJobOnCompletion", "runExclusive", "allowLowPriorityNode")
-_UNIMPLEMENTED = ("containerSettings",)
 
 
 def with_special_tasks(definition: Mapping[str, Any], inherited_retries: int) -> Json:
@@ -86,7 +84,6 @@ def preparation_of(definition: Mapping[str, Any]) -> JobPreparationTask | None:
     if given is None:
         return None
     check_id(given["id"], f"{_PREPARATION}.id")
-    refuse_unimplemented(given, _UNIMPLEMENTED, f"{_PREPARATION}.")
     return JobPreparationTask(
         id=given["id"],
         command=command_of(given, f"{_PREPARATION}."),
@@ -110,7 +107,6 @@ def release_of(definition: Mapping[str, Any]) -> JobReleaseTask | None:
     check_id(given["id"], f"{_RELEASE}.id")
     if id_key(given["id"]) == id_key(definition[_PREPARATION]["id"]):
         raise errors.task_id_same_as_job_preparation_task()
-    refuse_unimplemented(given, _UNIMPLEMENTED, f"{_RELEASE}.")
     limit = check_between(
         given["maxWallClockTime"], timedelta(0), RELEASE_LIMIT, f"{_RELEASE}.maxWallClockTime"
     )

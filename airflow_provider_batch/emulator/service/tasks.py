@@ -13,6 +13,7 @@ from airflow_provider_batch.emulator.model.dependencies import TaskDependencies,
 from airflow_provider_batch.emulator.model.etags import Conditions, etag
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
 from airflow_provider_batch.emulator.model.jobs import JobSpec
+from airflow_provider_batch.emulator.model.multi_instance import MultiInstanceSettings
 from airflow_provider_batch.emulator.model.states import DependencyAction, JobAction, OnTaskFailure
 from airflow_provider_batch.emulator.model.tasks import TaskConstraints, TaskSpec
 from airflow_provider_batch.emulator.service.checks import (
@@ -20,11 +21,11 @@ from airflow_provider_batch.emulator.service.checks import (
     check_id,
     check_range,
     limit_of,
-    refuse_unimplemented,
     task_constraints,
     user_identity,
 )
 from airflow_provider_batch.emulator.service.commands import command_of
+from airflow_provider_batch.emulator.service.resource_files import resource_of
 from airflow_provider_batch.emulator.service.results import Found, check_readable
 from airflow_provider_batch.emulator.wire.error_body import error_json
 from airflow_provider_batch.emulator.wire.fields import Json, render
@@ -32,6 +33,7 @@ from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.listing import Listing, select
 from airflow_provider_batch.emulator.wire.odata import TASKS
 from airflow_provider_batch.emulator.wire.query import Query
+from airflow_provider_batch.emulator.wire.subtasks import subtask_json
 from airflow_provider_batch.emulator.wire.tasks import TASK
 from airflow_provider_batch.emulator.wire.times import format_time
 
@@ -40,7 +42,7 @@ MAX_COLLECTION = 100
 
 _MAX_DEPENDENCY_CHARACTERS = 64_000
 _MAX_SLOTS = 256
-_UNIMPLEMENTED = ("multiInstanceSettings", "containerSettings", "outputFiles", "applicationPackageReferences")
+_MAX_INSTANCES = 100_000
 #: refusals of a whole collection; all others concern one task of it
 _OF_THE_JOB = frozenset(
     {"JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "NotImplemented"}
@@ -70,8 +72,6 @@ class Tasks:
         if len(bodies) > MAX_COLLECTION:
             reason = f"At most {MAX_COLLECTION} tasks can be added in one request"
             raise errors.invalid_property_value("value", str(len(bodies)), reason)
-        for task in bodies:
-            refuse_unimplemented(task, _UNIMPLEMENTED)
         with self._engine.reading() as state:
             state.job(job_id)
             together = frozenset(task["id"] for task in bodies)
@@ -121,10 +121,10 @@ class Tasks:
         self._engine.delete_task(job_id, task_id, conditions)
 
     def subtasks(self, job_id: str, task_id: str, links: Links) -> Json:
-        """Return the subtasks of a task: none, since no task here is multi-instance."""
+        """Return the subtasks of a task: its instances other than the primary."""
         with self._engine.reading() as state:
-            state.task(job_id, task_id)
-        return {"odata.metadata": links.metadata("subtaskinfo"), "value": []}
+            found = [subtask_json(part, links) for part in state.task(job_id, task_id).subtasks]
+        return {"odata.metadata": links.metadata("subtaskinfo"), "value": found}
 
     def _add_one(
         self, job_id: str, body: Json, together: frozenset[str], links: Links, request_id: str
@@ -155,7 +155,6 @@ def task_spec(body: Json, job: JobSpec, path: str = "") -> TaskSpec:
     """
     check_id(body["id"], f"{path}id")
     check_display_name(body, path)
-    refuse_unimplemented(body, _UNIMPLEMENTED, path)
     constraints = task_constraints(body.get("constraints"), job.constraints.max_task_retry_count)
     definition = {
         **body,
@@ -163,6 +162,10 @@ def task_spec(body: Json, job: JobSpec, path: str = "") -> TaskSpec:
         "constraints": constraints,
         "requiredSlots": check_range(body.get("requiredSlots", 1), 1, _MAX_SLOTS, f"{path}requiredSlots"),
     }
+    instances = _multi_instance(body, definition["requiredSlots"], path)
+    if instances is not None:
+        number = instances.number_of_instances
+        definition["multiInstanceSettings"] = {"numberOfInstances": number, **body["multiInstanceSettings"]}
     return TaskSpec(
         id=body["id"],
         definition=definition,
@@ -172,6 +175,31 @@ def task_spec(body: Json, job: JobSpec, path: str = "") -> TaskSpec:
         depends_on=_dependencies(body.get("dependsOn", {})),
         exit_conditions=_exit_conditions(body.get("exitConditions", {}), job),
         affinity_id=body.get("affinityInfo", {}).get("affinityId"),
+        multi_instance=instances,
+    )
+
+
+def _multi_instance(body: Mapping[str, Any], slots: int, path: str) -> MultiInstanceSettings | None:
+    given = body.get("multiInstanceSettings")
+    if given is None:
+        return None
+    where = f"{path}multiInstanceSettings"
+    if slots != 1:
+        reason = "A task on several nodes needs one slot on each of them"
+        raise errors.invalid_property_value(f"{path}requiredSlots", str(slots), reason)
+    line = given["coordinationCommandLine"]
+    if not line.strip() or "\0" in line:
+        raise errors.invalid_property_value(
+            f"{where}.coordinationCommandLine", line[:256], "A command is expected"
+        )
+    number = given.get("numberOfInstances", 1)
+    return MultiInstanceSettings(
+        check_range(number, 1, _MAX_INSTANCES, f"{where}.numberOfInstances"),
+        line,
+        tuple(
+            resource_of(file, f"{where}.commonResourceFiles[{index}]")
+            for index, file in enumerate(given.get("commonResourceFiles", ()))
+        ),
     )
 
 

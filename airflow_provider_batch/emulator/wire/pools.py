@@ -15,12 +15,17 @@ from airflow_provider_batch.emulator.wire.autoscale import auto_scale_run_json
 from airflow_provider_batch.emulator.wire.durations import format_duration
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, name_values, present
 from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.secrets import without_secrets
 from airflow_provider_batch.emulator.wire.times import format_time
 from airflow_provider_batch.emulator.wire.versions import shown_before_current, shown_from
 
 
 def _given(name: str) -> Callable[[Pool, Links], Any]:
     return lambda pool, links: pool.spec.definition.get(name)
+
+
+def _given_without_secrets(name: str) -> Callable[[Pool, Links], Any]:
+    return lambda pool, links: without_secrets(pool.spec.definition.get(name))
 
 
 def _of_auto_scale(show: Callable[[AutoScale], Any]) -> Callable[[Pool, Links], Any]:
@@ -57,15 +62,16 @@ POOL: Fields[Pool] = {
     "autoScaleRun": _of_auto_scale(_run),
     "enableInterNodeCommunication": _given("enableInterNodeCommunication"),
     "networkConfiguration": _given("networkConfiguration"),
-    "startTask": _given("startTask"),
+    "startTask": _given_without_secrets("startTask"),
     "applicationPackageReferences": _given("applicationPackageReferences"),
     "taskSlotsPerNode": _given("taskSlotsPerNode"),
     "taskSchedulingPolicy": _given("taskSchedulingPolicy"),
-    "virtualMachineConfiguration": _given("virtualMachineConfiguration"),
+    "virtualMachineConfiguration": _given_without_secrets("virtualMachineConfiguration"),
     "userAccounts": _given("userAccounts"),
     "metadata": _given("metadata"),
-    "mountConfiguration": _given("mountConfiguration"),
+    "mountConfiguration": _given_without_secrets("mountConfiguration"),
     "upgradePolicy": _given("upgradePolicy"),
+    "identity": _given("identity"),
     "resourceTags": shown_before_current(_given("resourceTags"), "2023-11-01.18.0"),
     "applicationLicenses": shown_from("2022-01-01.15.0", "2024-02-01.19.0", _given("applicationLicenses")),
     "targetNodeCommunicationMode": shown_before_current(

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from airflow_provider_batch.emulator.model.containers import ContainerInfo
 from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.model.states import TaskState
-from airflow_provider_batch.emulator.model.tasks import Task
+from airflow_provider_batch.emulator.model.tasks import Task, TaskNode
 from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.secrets import without_secrets
 from airflow_provider_batch.emulator.wire.times import format_time
 from airflow_provider_batch.emulator.wire.versions import shown_before_current
 
@@ -44,7 +46,7 @@ TASK: Fields[Task] = {
     "nodeInfo": lambda task, links: _node_info(task, links),
     "dependsOn": _given("dependsOn"),
     "applicationPackageReferences": _given("applicationPackageReferences"),
-    "containerSettings": _given("containerSettings"),
+    "containerSettings": lambda task, links: without_secrets(task.spec.definition.get("containerSettings")),
     "authenticationTokenSettings": shown_before_current(_given("authenticationTokenSettings")),
 }
 
@@ -55,6 +57,7 @@ def _execution_info(task: Task) -> Json:
         startTime=time_or_none(info.start_time),
         endTime=time_or_none(info.end_time),
         exitCode=info.exit_code,
+        containerInfo=_container_info(info.container_info),
         failureInfo=failure_json(info.failure_info),
         result=info.result.value if info.result else None,
         retryCount=info.retry_count,
@@ -64,10 +67,20 @@ def _execution_info(task: Task) -> Json:
     )
 
 
+def _container_info(info: ContainerInfo | None) -> Json | None:
+    if info is None:
+        return None
+    return present(containerId=info.container_id, state=info.state, error=info.error or None)
+
+
 def _node_info(task: Task, links: Links) -> Json | None:
-    node = task.node
-    if node is None:
+    if task.node is None:
         return {} if task.state is TaskState.COMPLETED else None
+    return node_info_json(task.node, links)
+
+
+def node_info_json(node: TaskNode, links: Links) -> Json:
+    """Where a task or an instance of it runs or ran."""
     return {
         "affinityId": f"TVM:{node.node_id}",
         "nodeUrl": links.node(node.pool_id, node.node_id),

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batch.emulator.service import jobs, pools, tasks
 from airflow_provider_batch.emulator.wire.jobs import JOB
 from airflow_provider_batch.emulator.wire.pools import POOL
 from airflow_provider_batch.emulator.wire.schema import schema
@@ -18,9 +17,9 @@ AUTOSCALE = ("autoScaleFormula", "autoScaleEvaluationInterval")
 @pytest.mark.parametrize(
     ("operation", "shown", "refused"),
     [
-        ("create_pool", POOL, (*pools._UNIMPLEMENTED, *AUTOSCALE)),
-        ("create_job", JOB, jobs._UNIMPLEMENTED),
-        ("create_task", TASK, tasks._UNIMPLEMENTED),
+        ("create_pool", POOL, AUTOSCALE),
+        ("create_job", JOB, ()),
+        ("create_task", TASK, ()),
     ],
 )
 def test_every_property_of_a_create_request_is_shown_or_refused(
