@@ -17,6 +17,7 @@ from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine.autoscale_events import UsageMeasured
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
+    FreezeProcess,
     Instruction,
     KillProcess,
     MeasureUsage,
@@ -59,6 +60,22 @@ _USER_EVENTS = (
 )
 
 
+_GETS_DIRECTORIES = (
+    NodeState.CREATING,
+    NodeState.STARTING,
+    NodeState.REIMAGING,
+    NodeState.UPGRADING_OS,
+)
+_RUNS_START_TASK = (
+    NodeState.WAITING_FOR_START_TASK,
+    NodeState.IDLE,
+    NodeState.RUNNING,
+    NodeState.OFFLINE,
+    # One that the node need not wait for is tried again.
+    NodeState.UNKNOWN,
+)
+
+
 class Simulation:
     """
     A machine and its surroundings.
@@ -73,6 +90,7 @@ class Simulation:
         self.processes: dict[int, RunProcess] = {}
         self.begun: set[int] = set()
         self.killed: set[int] = set()
+        self.frozen: dict[int, bool] = {}
         self.deleted: list[DeleteDirectory] = []
         self.started: list[str] = []
         self.starts_processes = starts_processes
@@ -216,7 +234,8 @@ class Simulation:
             self.timers.put(instruction.due, instruction.timer)
         elif isinstance(instruction, PrepareNode):
             node = self.machine.state.node(instruction.pool_id, instruction.node_id)
-            assert node.state is NodeState.CREATING
+            assert node.state in _GETS_DIRECTORIES
+            assert not any((r.pool_id, r.node_id) == (node.pool_id, node.id) for r in self.processes.values())
         elif isinstance(instruction, KillProcess):
             assert instruction.run_id in self.processes, "a kill for a process that is not there"
             assert instruction.run_id not in self.killed, "a second kill"
@@ -224,6 +243,9 @@ class Simulation:
         elif isinstance(instruction, MeasureUsage):
             pool = (instruction.pool_key, instruction.pool_serial)
             self.feed(UsageMeasured(self.now, *pool, {"$CPUPercent": 0.5}))
+        elif isinstance(instruction, FreezeProcess):
+            assert instruction.run_id in self.processes
+            self.frozen[instruction.run_id] = instruction.frozen
         elif isinstance(instruction, DeleteDirectory):
             self._check_deletion(instruction)
             self.deleted.append(instruction)
@@ -243,7 +265,7 @@ class Simulation:
         assert run.run_id not in self.processes, "a run is started twice"
         node = self.machine.state.node(run.pool_id, run.node_id)
         if run.kind is RunKind.START_TASK:
-            assert node.state in (NodeState.WAITING_FOR_START_TASK, NodeState.IDLE, NodeState.RUNNING)
+            assert node.state in _RUNS_START_TASK
             return
         assert run.job_id is not None
         assert run.task_id is not None
@@ -281,6 +303,7 @@ class Simulation:
             assert job.state in (JobState.ACTIVE, JobState.DISABLING)
         else:
             assert node.state is NodeState.RUNNING
+            assert node.scheduling_state is SchedulingState.ENABLED, "a node takes a task that may take none"
             assert job.state is JobState.ACTIVE, f"a job in state {job.state} starts a task"
         place = (job.serial, id_key(node.id))
         if job.spec.preparation is not None:
@@ -409,6 +432,15 @@ class Simulation:
             assert node.used_slots <= pool.spec.task_slots_per_node, "slots are oversubscribed"
             if node.state in (NodeState.IDLE, NodeState.RUNNING):
                 assert (node.state is NodeState.RUNNING) == bool(tasks)
+            if node.state is NodeState.OFFLINE:
+                assert not tasks, "a node with a task is offline"
+            if node.state in (NodeState.IDLE, NodeState.OFFLINE):
+                enabled = node.scheduling_state is SchedulingState.ENABLED
+                assert enabled == (node.state is NodeState.IDLE)
+            if node.state in (NodeState.DEALLOCATED, NodeState.CREATING, NodeState.STARTING):
+                assert not here, "something runs on a node that is not up"
+            without = node.state in (NodeState.DEALLOCATED, NodeState.PREEMPTED)
+            assert node.state is NodeState.LEAVING_POOL or without == (node.held_since is None)
             if node.state is NodeState.LEAVING_POOL and not node.keeps_files:
                 assert here, "a node without work has not left"
         if pool.allocation_state is AllocationState.STEADY:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from airflow_provider_batch.emulator.errors import ServiceError
-from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine import events, fault_events, node_events
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN
 from airflow_provider_batch.emulator.model import failures
@@ -142,6 +142,41 @@ ASSUMPTIONS = st.just(Assumptions()) | st.builds(
 )
 
 
+NODE_VERBS = st.sampled_from(
+    [
+        node_events.RebootNode,
+        node_events.ReimageNode,
+        node_events.DeallocateNode,
+        node_events.StartNode,
+        node_events.DisableNodeScheduling,
+        node_events.EnableNodeScheduling,
+    ]
+)
+NODE_FAULTS = st.sampled_from(
+    [
+        fault_events.PreemptNode,
+        fault_events.BreakNode,
+        fault_events.MissNode,
+        fault_events.RecoverNode,
+        fault_events.UpgradeNode,
+        fault_events.LoseFiles,
+    ]
+)
+
+
+#: states that a node leaves by itself
+PASSING = (
+    NodeState.CREATING,
+    NodeState.STARTING,
+    NodeState.REBOOTING,
+    NodeState.REIMAGING,
+    NodeState.UPGRADING_OS,
+    NodeState.DEALLOCATING,
+    NodeState.PREEMPTED,
+    NodeState.LEAVING_POOL,
+)
+
+
 class AnyOrder(RuleBasedStateMachine):
     """Users, nodes and time in any order."""
 
@@ -154,6 +189,7 @@ class AnyOrder(RuleBasedStateMachine):
     def begin(self, job_end: float, quota: int, assumptions: Assumptions, special: dict[str, Any]) -> None:
         settings = MachineSettings(
             node_start_seconds=3.0,
+            preempted_seconds=2.0,
             job_end_seconds=job_end,
             dedicated_core_quota=quota,
             assumptions=assumptions,
@@ -300,9 +336,40 @@ class AnyOrder(RuleBasedStateMachine):
         else:
             self.ask(events.RemoveNodes, pool_id, (node_id,), option)
 
+    @rule(data=st.data(), verb=NODE_VERBS, option=st.sampled_from(NodeDeallocationOption))
+    def act_on_node(self, data: st.DataObject, verb: Any, option: NodeDeallocationOption) -> None:
+        node = self._some_node(data)
+        if node is None:
+            return
+        options = [] if verb in (node_events.StartNode, node_events.EnableNodeScheduling) else [option]
+        self.ask(verb, *node, *options)
+
+    @rule(data=st.data(), fault=NODE_FAULTS)
+    def trouble_a_node(self, data: st.DataObject, fault: Any) -> None:
+        node = self._some_node(data)
+        if node is not None:
+            self.ask(fault, *node)
+
+    @rule(pool_id=POOL_IDS, nodes=st.integers(0, 1), start_tasks=st.integers(0, 2))
+    def trouble_a_pool(self, pool_id: str, nodes: int, start_tasks: int) -> None:
+        if start_tasks:
+            self.ask(fault_events.FailStartTask, pool_id, (), 1, start_tasks)
+        else:
+            self.ask(fault_events.FailResize, pool_id, "AllocationFailed", "", nodes)
+
+    def _some_node(self, data: st.DataObject) -> tuple[str, str] | None:
+        pools = self.world.machine.state.pools.values()
+        nodes = [(pool.id, node.id) for pool in pools for node in pool.nodes.values()]
+        return data.draw(st.sampled_from(nodes)) if nodes else None
+
     def teardown(self) -> None:
-        """At the end of all, everything can be deleted, and nothing stays."""
+        """At the end of all, no node hangs, everything can be deleted, and nothing stays."""
         world = self.world
+        world.end_killed()
+        world.pass_time(300.0)
+        for pool in world.machine.state.pools.values():
+            for node in pool.nodes.values():
+                assert node.runs or node.keeps_files or node.state not in PASSING, f"{node.state} for ever"
         for job in list(world.machine.state.jobs.values()):
             self.ask(events.DeleteJob, job.id)
         for pool in list(world.machine.state.pools.values()):
