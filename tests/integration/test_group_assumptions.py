@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -38,7 +38,9 @@ from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.triggers import end_events, kill, launch_news
 from airflow_provider_batch.triggers import mirror as mirror_module
+from airflow_provider_batch.triggers import task as task_module
 from airflow_provider_batch.triggers.mirror import AzureBatchMirrorTrigger
+from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from tests.emulator_process import EmulatorProcess
 from tests.integration.conftest import CONN_ID, POOL
 
@@ -213,13 +215,7 @@ echo ended {label}'"""
         if member.is_late:
             return await self.run_on_worker(member, index, try_number, max_tries, None)
         trigger = AzureBatchMirrorTrigger(LAUNCH, "d", poll_interval=INTERVAL, all_done=member.all_done)
-        trigger.task_instance = SimpleNamespace(  # type: ignore[assignment]
-            dag_id=self.group.dag_id,
-            run_id=self.group.run_id,
-            task_id=member.name,
-            map_index=index,
-            try_number=try_number,
-        )
+        trigger.task_instance = self.task_instance(member, index, try_number)  # type: ignore[assignment]
         trigger._log = self.logger(label)  # type: ignore[assignment]
         fired = asyncio.ensure_future(first_event(trigger))
         self.running[label] = trigger, fired
@@ -234,11 +230,23 @@ echo ended {label}'"""
         refused = Refused(event.payload["refused"], [TaskKey(*key) for key in event.payload["retire"]])
         return await self.run_on_worker(member, index, try_number, max_tries, refused)
 
-    async def run_on_worker(
-        self, member: Member, index: int, try_number: int, max_tries: int, refused: Refused | None
-    ) -> str:
-        for key in [key for key in self.xcoms if key[:2] == (member.name, index)]:
-            del self.xcoms[key]  # as Airflow does where a task starts on a worker
+    def task_instance(self, member: Member, index: int, try_number: int) -> Any:
+        return SimpleNamespace(
+            dag_id=self.group.dag_id,
+            run_id=self.group.run_id,
+            task_id=member.name,
+            map_index=index,
+            try_number=try_number,
+        )
+
+    def member_plan(
+        self,
+        member: Member,
+        index: int,
+        try_number: int = 1,
+        max_tries: int = 0,
+        refused: Refused | None = None,
+    ) -> MemberPlan:
         task = TaskPlan(
             self.work(member, index, max_tries),
             self.body(member, index),
@@ -246,7 +254,7 @@ echo ended {label}'"""
             group=self.group,
             definition="d",
         )
-        plan = MemberPlan(
+        return MemberPlan(
             self.plan,
             task,
             self.launched,
@@ -255,6 +263,13 @@ echo ended {label}'"""
             refused=refused,
             failure_satisfies=member.all_done,
         )
+
+    async def run_on_worker(
+        self, member: Member, index: int, try_number: int, max_tries: int, refused: Refused | None
+    ) -> str:
+        for key in [key for key in self.xcoms if key[:2] == (member.name, index)]:
+            del self.xcoms[key]  # as Airflow does where a task starts on a worker
+        plan = self.member_plan(member, index, try_number, max_tries, refused)
         log = self.logger(label_of(member.name, index))
 
         def work() -> str:
@@ -380,6 +395,7 @@ def airflow(
     for module, names in (
         (launch_news, ("get_xcom", "state_of_task")),
         (mirror_module, ("get_xcom", "set_xcom")),
+        (task_module, ("get_xcom", "set_xcom")),
         (kill, ("get_xcom", "run_is_over")),
         (end_events, ("set_xcom",)),
     ):
@@ -442,6 +458,28 @@ async def test_log_of_a_retry_loses_no_line_where_the_output_is_continued(
     assert text.count("begun b 2") == text.count("ended b") == 1
     # In the log of its own try and, where the file was continued, again in that of the next.
     assert text.count("begun b 1") == times
+
+
+@pytest.mark.parametrize("answer", ["stable", "moves"])
+async def test_kill_of_a_late_member_ends_its_task_wherever_etags_move(
+    airflow: Airflow, assume: Assume, answer: str
+) -> None:
+    assume("etag_on_node_changes", answer)
+    await asyncio.to_thread(airflow.launch)
+    (airflow.folder / "w.hold").touch()
+    late = airflow.members["w"]
+    submission = await asyncio.to_thread(airflow.drive, submit_member(airflow.member_plan(late, -1)))
+    trigger = AzureBatchTaskTrigger(CONN_ID, asdict(submission), poll_interval=INTERVAL)
+    trigger.task_instance = airflow.task_instance(late, -1, 1)  # type: ignore[assignment]
+    trigger._log = airflow.logger("w")  # type: ignore[assignment]
+    watching = asyncio.ensure_future(first_event(trigger))
+    await asyncio.wait_for(until(lambda: bool(airflow.runs().get("w"))), LIMIT_SECONDS)
+    watching.cancel()
+    await trigger.on_kill()
+    task = await asyncio.to_thread(airflow.hook.send, requests.get_task(submission.key))
+    assert task.json["executionInfo"]["failureInfo"]["code"] == "TaskEnded"
+    await asyncio.to_thread(airflow.finish)
+    check_that_nothing_is_left(airflow)
 
 
 def test_launch_ends_its_job_and_says_why_where_a_job_cannot_be_changed(

@@ -494,9 +494,7 @@ class Process:
         self._events.sort(key=lambda event: event[0])
 
     def __call__(self, effect: Effect) -> Any:
-        self._effects += 1
-        if self._effects > MAX_EFFECTS:
-            raise Hang(f"more than {MAX_EFFECTS} effects; the last is {effect}")
+        self._count(effect)
         match alone(effect):
             case Request() as request:
                 return self.batch.send(request)
@@ -520,6 +518,11 @@ class Process:
             case Recall():
                 return self.saved[-1][1] if self.saved else None
         return None
+
+    def _count(self, effect: Effect) -> None:
+        self._effects += 1
+        if self._effects > MAX_EFFECTS:
+            raise Hang(f"more than {MAX_EFFECTS} effects; the last is {effect}")
 
     def sleep(self, seconds: float) -> None:
         """Let time pass, and what is scheduled happen."""

@@ -25,7 +25,7 @@ from airflow_provider_batch.domain.group_job import Launched, Opening
 from airflow_provider_batch.domain.membership import find_member, submit_member
 from airflow_provider_batch.domain.mirror import find_task
 from airflow_provider_batch.domain.outcome import read_outcome
-from airflow_provider_batch.domain.requests import TaskKey, get_task
+from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.termination import terminate
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, stamp
@@ -240,24 +240,24 @@ class GroupLife(RuleBasedStateMachine):
             instance.result = None
 
     def kill_of_mirror(self, instance: Instance, found: Submission | None) -> Callable[[], None]:
-        said, try_number, known = self.said, instance.try_number, Claim.read(instance.claim)
+        said, known = self.said, Claim.read(instance.claim)
         assert said is not None
+        key = said.planned_key(instance.name, -1)
+        if known is not None and known.batch_job_id == said.batch_job_id:
+            key = known.key
+        return self.kill_of_trigger(instance, found or Submission(key, "p1", shared_job=True))
+
+    def kill_of_trigger(self, instance: Instance, left: Submission) -> Callable[[], None]:
+        try_number = instance.try_number
+
+        def still_ours(seen: Any) -> bool:
+            claim = Claim.read(instance.claim)
+            return claim is None or claim.key != left.key or claim.try_number <= try_number
 
         def kill() -> None:
             """As the trigger does it."""
-            if found is not None and self.drive(terminate(found, "killed")):
-                return
-            key = found.key if found else said.planned_key(instance.name, -1)
-            if found is None and known is not None and known.batch_job_id == said.batch_job_id:
-                key = known.key
-            if self.batch._key(key) not in self.batch.tasks:
-                return
-            task = self.process(get_task(key))
-            claim = Claim.read(instance.claim)
-            if claim is not None and claim.try_number > try_number:
-                return
-            if read_outcome(key, task.json) is None:
-                self.drive(terminate(Submission(key, "p1", task.etag), "killed"))
+            self.process.still_ours = still_ours
+            self.drive(terminate(left, "killed"))
 
         return kill
 
@@ -293,7 +293,7 @@ class GroupLife(RuleBasedStateMachine):
         )
         instance.claim = claim.as_json()
         instance.found, instance.state = found, "running"
-        instance.kill = lambda: self.drive(terminate(found, "killed"))
+        instance.kill = self.kill_of_trigger(instance, found)
 
     @rule(choice=CHOICE)
     def the_triggerer_restarts(self, choice: int) -> None:
