@@ -53,7 +53,7 @@ class SampledMetric:
         :raises TooFewSamples: there is none.
         """
         if self.metric.current is not None:
-            return self.metric.current
+            return float(self.metric.current)
         latest = next(self._newest_first(), None)
         if latest is None:
             raise TooFewSamples(100, 0)
@@ -97,7 +97,8 @@ class SampledMetric:
 
     def _newest_first(self) -> Iterator[Sample]:
         newest = self.inputs.now - self.inputs.sample_delay
-        return (sample for sample in reversed(self.metric.samples) if sample[0] <= newest)
+        # Callers may give whole numbers; the language has none.
+        return ((at, float(value)) for at, value in reversed(self.metric.samples) if at <= newest)
 
     def _latest(self, count: float) -> DoubleVec:
         if not 0 <= count < 2**31:
