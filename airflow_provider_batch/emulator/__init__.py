@@ -18,5 +18,14 @@ DEFAULT_ACCOUNT_KEY = (
 )
 """Key of the emulated Batch account. PUBLIC, the same everywhere, never a secret."""
 
+DEFAULT_SUBSCRIPTION_ID = "00000000-0000-0000-0000-000000000000"
+"""Subscription that the emulated account lies in, for the management plane."""
+
+DEFAULT_RESOURCE_GROUP = "batch-emulator"
+"""Its resource group."""
+
+DEFAULT_LOCATION = "westeurope"
+"""Its region."""
+
 DEFAULT_PORT = 10010
 """Port that the emulator listens on unless told otherwise."""

@@ -12,6 +12,11 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from airflow_provider_batch.emulator import (
+    DEFAULT_LOCATION,
+    DEFAULT_RESOURCE_GROUP,
+    DEFAULT_SUBSCRIPTION_ID,
+)
 from airflow_provider_batch.emulator.clock import ScaledClock
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
@@ -26,15 +31,19 @@ from airflow_provider_batch.emulator.routes.control import ControlRoutes
 from airflow_provider_batch.emulator.routes.control_requests import ControlKey
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.routes.fault_control import FaultRoutes
+from airflow_provider_batch.emulator.routes.management import ManagementRoutes, Planes
 from airflow_provider_batch.emulator.routes.request_faults import RequestFaults
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
 from airflow_provider_batch.emulator.routes.time_control import TimeRoutes
 from airflow_provider_batch.emulator.routes.trouble_control import TroubleRoutes
 from airflow_provider_batch.emulator.server import Connections, Server
 from airflow_provider_batch.emulator.service.access import Access
+from airflow_provider_batch.emulator.service.management import Management
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.service.time import TimeControl
 from airflow_provider_batch.emulator.service.troubles import Troubles
+from airflow_provider_batch.emulator.storage.auto_storage import AutoStorage
+from airflow_provider_batch.emulator.wire.management_resources import AccountAddress
 
 SHUTDOWN_SECONDS = 3
 """How long open requests may take to end after a signal."""
@@ -54,6 +63,7 @@ class Settings:
     :param url: the address, for the tasks' environment.
     :param assumptions: answers to open questions about the service.
     :param bearer_token: the only bearer token that passes; see :class:`Access` for None.
+    :param auto_storage: the storage account that is linked with the account.
     :param time_scale: seconds that pass for the account in one real second.
     """
 
@@ -67,6 +77,15 @@ class Settings:
     assumptions: Assumptions = field(default_factory=Assumptions)
     time_scale: float = 1.0
     bearer_token: str | None = None
+    subscription_id: str = DEFAULT_SUBSCRIPTION_ID
+    resource_group: str = DEFAULT_RESOURCE_GROUP
+    location: str = DEFAULT_LOCATION
+    auto_storage: AutoStorage | None = None
+
+    @property
+    def address(self) -> AccountAddress:
+        """Where the account stands in Azure Resource Manager."""
+        return AccountAddress(self.subscription_id, self.resource_group, self.location, self.account_name)
 
 
 def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp:
@@ -84,6 +103,8 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
     ]
     routes: ASGIApp = BatchRoutes(services, counter, faults)
     service = Authentication(ApiVersion(routes), access.check_data_plane)
+    management = Management.over(engine, services.pools, services.auto_scaling, access, settings.address)
+    planes = Planes(service, ManagementRoutes(management, access, counter, clock))
     # Order: what comes first sees the request first.
     middleware = [
         Middleware(StandardHeaders),
@@ -93,7 +114,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
     ]
     app = Starlette(routes=control, middleware=middleware)
     # Not mounted: a mount's pattern takes no path with a line break, which a file's name may have.
-    app.router.default = service
+    app.router.default = planes
     return app
 
 
@@ -113,6 +134,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
             node_start_seconds=settings.node_start_seconds, assumptions=settings.assumptions
         ),
         clock=clock,
+        auto_storage=settings.auto_storage,
     )
     connections = Connections()
     try:

@@ -15,12 +15,25 @@ from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
-from airflow_provider_batch.emulator import DEFAULT_ACCOUNT_KEY, DEFAULT_ACCOUNT_NAME, DEFAULT_PORT
+from airflow_provider_batch.emulator import (
+    DEFAULT_ACCOUNT_KEY,
+    DEFAULT_ACCOUNT_NAME,
+    DEFAULT_LOCATION,
+    DEFAULT_PORT,
+    DEFAULT_RESOURCE_GROUP,
+    DEFAULT_SUBSCRIPTION_ID,
+)
 from airflow_provider_batch.emulator.model.assumptions import Assumptions, parse_assumption
+from airflow_provider_batch.emulator.storage.auto_storage import AutoStorage
 from airflow_provider_batch.emulator.wire.signature import decode_key
 
 EXIT_USAGE = 2
 _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
+_ADDRESS_PARTS = (
+    ("subscription_id", re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"), "a GUID"),
+    ("resource_group", re.compile(r"[\w.()-]{1,90}"), "up to 90 letters, digits and _ - . ( )"),
+    ("location", re.compile(r"[a-z0-9]{1,64}"), "lower-case letters and digits"),
+)
 _LOG_LEVELS = ("critical", "error", "warning", "info", "debug")
 
 
@@ -99,8 +112,30 @@ def parser() -> argparse.ArgumentParser:
         metavar="NAME=VALUE",
         help="an answer to an open question about Azure Batch, see docs/assumptions.md; may be repeated",
     )
+    _add_management_options(serve)
     serve.add_argument("--log-level", choices=_LOG_LEVELS, default="warning", help="how much goes to stderr")
     return root
+
+
+def _add_management_options(serve: argparse.ArgumentParser) -> None:
+    serve.add_argument(
+        "--subscription-id", default=DEFAULT_SUBSCRIPTION_ID, help="subscription on the management plane"
+    )
+    serve.add_argument(
+        "--resource-group", default=DEFAULT_RESOURCE_GROUP, help="resource group on the management plane"
+    )
+    serve.add_argument("--location", default=DEFAULT_LOCATION, help="region on the management plane")
+    serve.add_argument(
+        "--bearer-token",
+        help="the only bearer token that is accepted; without it any passes from this machine, as long as "
+        "the account has the public key",
+    )
+    serve.add_argument(
+        "--auto-storage",
+        metavar="CONNECTION_STRING",
+        help="storage account for application packages and containers by name; "
+        "'UseDevelopmentStorage=true' is Azurite with its defaults",
+    )
 
 
 def _serve(options: argparse.Namespace) -> int:
@@ -108,6 +143,8 @@ def _serve(options: argparse.Namespace) -> int:
     if not _ACCOUNT_NAME.fullmatch(options.account_name):
         raise StartError("--account-name takes 3 to 24 lower-case letters and digits.")
     _check_host(options.host, options.allow_non_loopback)
+    _check_address(options)
+    auto_storage = _auto_storage(options.auto_storage)
     assumptions = _assumptions(options.assume)
     root = None if options.root is None else _root(options.root)
     with closing(_listen(options.host, options.port)) as listener:
@@ -131,6 +168,11 @@ def _serve(options: argparse.Namespace) -> int:
             log_level=options.log_level,
             assumptions=assumptions,
             time_scale=options.time_scale,
+            bearer_token=options.bearer_token,
+            subscription_id=options.subscription_id,
+            resource_group=options.resource_group,
+            location=options.location,
+            auto_storage=auto_storage,
         )
         try:
             serve(settings, listener, lambda: _announce(settings.url))
@@ -147,6 +189,23 @@ def _assumptions(given: Sequence[str]) -> Assumptions:
         except ValueError as error:
             raise StartError(f"--assume: {error}.") from None
     return assumptions
+
+
+def _auto_storage(text: str | None) -> AutoStorage | None:
+    if text is None:
+        return None
+    try:
+        return AutoStorage.from_connection_string(text)
+    except ValueError as error:
+        raise StartError(f"--auto-storage: {error}.") from None
+
+
+def _check_address(options: argparse.Namespace) -> None:
+    for option, pattern, wanted in _ADDRESS_PARTS:
+        if not pattern.fullmatch(getattr(options, option)):
+            raise StartError(f"--{option.replace('_', '-')} takes {wanted}.")
+    if options.bearer_token is not None and not options.bearer_token.isascii():
+        raise StartError("--bearer-token takes ASCII text.")
 
 
 def _announce(url: str) -> None:

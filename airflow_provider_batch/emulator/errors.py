@@ -579,6 +579,16 @@ def account_not_enabled_for_auto_storage() -> ServiceError:
     )
 
 
+def auto_storage_not_usable(reason: str) -> ServiceError:
+    """The linked storage account did not do what it was asked. (The code is the emulator's.)"""
+    return ServiceError(
+        "AutoStorageNotUsable",
+        409,
+        "The auto storage account of the specified account cannot be used.",
+        (("Reason", reason),),
+    )
+
+
 def management_authentication_missing() -> ServiceError:
     """A request to the management plane without a bearer token."""
     return ServiceError(

@@ -186,6 +186,11 @@ class Engine:
         """What users have set about the account. Its parts are replaced whole: read them without the lock."""
         return self._machine.state.account
 
+    @property
+    def machine_settings(self) -> MachineSettings:
+        """The settings of the machine, which never change."""
+        return self._machine.world.settings
+
     # --- assumptions ---------------------------------------------------------------------------------
 
     @property

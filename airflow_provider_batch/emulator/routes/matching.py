@@ -10,33 +10,53 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
 from urllib.parse import unquote
 
 from airflow_provider_batch.emulator import errors
-from airflow_provider_batch.emulator.routes.table import Operation
 
 _VARIABLE = re.compile(r"\{(\w+)\}")
 _REST = "filePath"
 
 
+class Routed(Protocol):
+    """What has a method and a path."""
+
+    @property
+    def method(self) -> str:
+        """The verb of HTTP."""
+
+    @property
+    def path(self) -> str:
+        """A template with variable parts in braces."""
+
+
+Operation = TypeVar("Operation", bound=Routed)
+
+
 @dataclass(frozen=True)
-class Match:
+class Match(Generic[Operation]):
     """An operation with the variable parts of the path."""
 
     operation: Operation
     ids: Mapping[str, str]
 
 
-class Matcher:
-    """All operations by their paths."""
+class Matcher(Generic[Operation]):
+    """
+    All operations by their paths.
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
+    :param ignore_case: the fixed parts of a path are compared without regard to case.
+    """
+
+    def __init__(self, operations: Iterable[Operation], *, ignore_case: bool = False) -> None:
+        self._ignore_case = ignore_case
         self._templates: dict[str, dict[str, Operation]] = defaultdict(dict)
         for operation in operations:
             self._templates[operation.path][operation.method] = operation
         self._compiled = [(template.split("/"), by_method) for template, by_method in self._templates.items()]
 
-    def find(self, method: str, raw_path: str) -> Match:
+    def find(self, method: str, raw_path: str) -> Match[Operation]:
         """
         Return the operation of a request.
 
@@ -46,7 +66,7 @@ class Matcher:
         """
         parts = [_decoded(part) for part in raw_path.split("/")]
         for template, by_method in self._compiled:
-            ids = _matched(template, parts)
+            ids = _matched(template, parts, self._ignore_case)
             if ids is None:
                 continue
             if method not in by_method:
@@ -55,7 +75,7 @@ class Matcher:
         raise errors.resource_not_found()
 
 
-def _matched(template: list[str], parts: list[str]) -> dict[str, str] | None:
+def _matched(template: list[str], parts: list[str], ignore_case: bool) -> dict[str, str] | None:
     if template[-1] == f"{{{_REST}}}" and len(parts) > len(template):
         rest = len(template) - 1
         parts = [*parts[:rest], "/".join(parts[rest:])]
@@ -65,7 +85,7 @@ def _matched(template: list[str], parts: list[str]) -> dict[str, str] | None:
     for wanted, found in zip(template, parts, strict=True):
         variable = _VARIABLE.fullmatch(wanted)
         if variable is None:
-            if wanted != found:
+            if wanted != found and not (ignore_case and wanted.lower() == found.lower()):
                 return None
         elif not found:
             return None

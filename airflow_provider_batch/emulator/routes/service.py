@@ -21,7 +21,7 @@ from airflow_provider_batch.emulator.routes.request_faults import (
     RequestFaults,
     When,
 )
-from airflow_provider_batch.emulator.routes.table import OPERATIONS
+from airflow_provider_batch.emulator.routes.table import OPERATIONS, Operation
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.query import Query
@@ -50,7 +50,7 @@ class BatchRoutes:
             return
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request, match: Match) -> Response:
+    async def _answer(self, request: Request, match: Match[Operation]) -> Response:
         handler = match.operation.handler
         if handler is None:
             raise errors.not_implemented(f"The operation {match.operation.name}")

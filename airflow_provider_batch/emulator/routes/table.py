@@ -11,7 +11,16 @@ from dataclasses import dataclass
 
 from starlette.responses import Response
 
-from airflow_provider_batch.emulator.routes import autoscale, files, jobs, nodes, pools, schedules, tasks
+from airflow_provider_batch.emulator.routes import (
+    applications,
+    autoscale,
+    files,
+    jobs,
+    nodes,
+    pools,
+    schedules,
+    tasks,
+)
 from airflow_provider_batch.emulator.routes.calls import Call
 from airflow_provider_batch.emulator.service.services import Services
 
@@ -41,8 +50,8 @@ _NODE = _POOL + "/nodes/{nodeId}"
 _SCHEDULE = "/jobschedules/{jobScheduleId}"
 
 OPERATIONS: tuple[Operation, ...] = (
-    Operation("list_applications", "GET", "/applications"),
-    Operation("get_application", "GET", "/applications/{applicationId}"),
+    Operation("list_applications", "GET", "/applications", applications.listed),
+    Operation("get_application", "GET", "/applications/{applicationId}", applications.get),
     Operation("list_pool_usage_metrics", "GET", "/poolusagemetrics", pools.usage_metrics),
     Operation("list_supported_images", "GET", "/supportedimages", pools.supported_images),
     Operation("list_pool_node_counts", "GET", "/nodecounts", pools.node_counts),

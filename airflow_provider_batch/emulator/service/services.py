@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.service.account import Account
+from airflow_provider_batch.emulator.service.applications import Applications
 from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
 from airflow_provider_batch.emulator.service.autoscale import AutoScaling
 from airflow_provider_batch.emulator.service.files import Files
@@ -24,6 +25,7 @@ class Services:
     """What the routes call."""
 
     account: Account
+    applications: Applications
     pools: Pools
     auto_scaling: AutoScaling
     nodes: Nodes
@@ -41,6 +43,7 @@ class Services:
         """Build them all."""
         return cls(
             Account(),
+            Applications(engine),
             Pools(engine),
             AutoScaling(engine),
             Nodes(engine),
