@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_batch.emulator.engine.timers import TimerQueue
 from airflow_provider_batch.emulator.errors import ServiceError
-from airflow_provider_batch.emulator.machine import events
+from airflow_provider_batch.emulator.machine import events, schedule_events
 from airflow_provider_batch.emulator.machine.autoscale_events import UsageMeasured
 from airflow_provider_batch.emulator.machine.instructions import (
     DeleteDirectory,
@@ -36,11 +36,18 @@ from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool, PoolSpec
+from airflow_provider_batch.emulator.model.schedules import (
+    JobSchedule,
+    JobScheduleSpec,
+    ScheduleConfiguration,
+)
 from airflow_provider_batch.emulator.model.states import (
     AllocationState,
     DependencyAction,
+    JobScheduleState,
     JobState,
     NodeState,
+    PoolState,
     SchedulingState,
     TaskResult,
     TaskState,
@@ -49,6 +56,7 @@ from airflow_provider_batch.emulator.model.tasks import Task, TaskSpec
 
 START = datetime(2030, 1, 1, tzinfo=timezone.utc)
 COMMAND = Command("/bin/true")
+_ENDED = (JobScheduleState.COMPLETED, JobScheduleState.DELETING)
 
 _USER_EVENTS = (
     events.CreatePool,
@@ -57,6 +65,8 @@ _USER_EVENTS = (
     events.JobVerb,
     events.AddTask,
     events.TaskVerb,
+    schedule_events.CreateJobSchedule,
+    schedule_events.JobScheduleVerb,
 )
 
 
@@ -203,6 +213,18 @@ class Simulation:
         assert len(here) == 1, f"{len(here)} processes of the {kind.value}"
         return here[0].run_id
 
+    def schedule(
+        self,
+        schedule_id: str = "s",
+        job: JobSpec | None = None,
+        **configuration: datetime | timedelta | None,
+    ) -> JobSchedule:
+        """Create a job schedule."""
+        job = job or JobSpec("", {}, "p")
+        spec = JobScheduleSpec(schedule_id, {}, ScheduleConfiguration(**configuration), job)
+        self.do(schedule_events.CreateJobSchedule, spec)
+        return self.machine.state.schedule(schedule_id)
+
     def task(self, task_id: str = "t", job_id: str = "j", **spec: Any) -> Task:
         """Add a task."""
         self.do(events.AddTask, job_id, TaskSpec(task_id, {}, COMMAND, **spec))
@@ -334,6 +356,7 @@ class Simulation:
             "runs": repr(self.machine.world.runs),
             "pools": {p.serial: p.last_modified for p in state.pools.values()},
             "jobs": {j.serial: (j.last_modified, j.state) for j in state.jobs.values()},
+            "schedules": {s.serial: s.last_modified for s in state.schedules.values()},
             "tasks": {
                 t.serial: (t.last_modified, t.state) for j in state.jobs.values() for t in j.tasks.values()
             },
@@ -404,7 +427,27 @@ class Simulation:
                 assert job.last_modified == modified, "a node has moved a job's ETag"
         for pool in self.machine.state.pools.values():
             modified = before["pools"].get(pool.serial, pool.last_modified)
-            assert by_user or pool.last_modified == modified, "a node has moved a pool's ETag"
+            may_move = by_user or pool.state is PoolState.DELETING
+            assert may_move or pool.last_modified == modified, "a node has moved a pool's ETag"
+        for schedule in self.machine.state.schedules.values():
+            modified = before["schedules"].get(schedule.serial, schedule.last_modified)
+            assert by_user or schedule.last_modified == modified, "time has moved a schedule's ETag"
+        for job in self.machine.state.jobs.values():
+            if job.schedule_id is not None and job.serial not in before["jobs"]:
+                self._check_new_job(job, self.machine.state.schedule(job.schedule_id))
+
+    def _check_new_job(self, job: Job, schedule: JobSchedule) -> None:
+        """A schedule has just created a job: was it allowed to?"""
+        rule, due = schedule.spec.configuration, schedule.last_run
+        assert job.id == schedule.recent_job_id == f"{schedule.id}:job-{schedule.jobs_made}"
+        assert due is not None
+        assert due <= self.now, "a job came too early"
+        for width in (rule.start_window, rule.recurrence_interval):
+            assert width is None or self.now < due + width, "a job came after its window"
+        assert rule.do_not_run_until is None or self.now >= rule.do_not_run_until
+        assert rule.do_not_run_after is None or self.now <= rule.do_not_run_after
+        # It may have completed at once, and its schedule with it, when its pool was refused.
+        assert schedule.state is JobScheduleState.ACTIVE or job.state is JobState.COMPLETED
 
     # --- what always holds ----------------------------------------------------------------------------
 
@@ -419,7 +462,39 @@ class Simulation:
             self._check_pool(pool)
         for job in self.machine.state.jobs.values():
             self._check_job(job)
+        for schedule in self.machine.state.schedules.values():
+            self._check_schedule(schedule)
         self._check_nothing_waits_in_vain()
+
+    def _check_schedule(self, schedule: JobSchedule) -> None:
+        jobs = {
+            k: j
+            for k, j in self.machine.state.jobs.items()
+            if id_key(j.schedule_id or "") == id_key(schedule.id)
+        }
+        assert list(schedule.job_keys) == list(jobs)
+        running = [j for j in jobs.values() if j.state not in (JobState.COMPLETED, JobState.DELETING)]
+        assert len(running) <= 1, "a schedule has two active jobs"
+        assert (schedule.end_time is None) or schedule.state in _ENDED
+        if schedule.state is JobScheduleState.ACTIVE:
+            due = schedule.next_run_time
+            waits = any(j.state is not JobState.COMPLETED for j in jobs.values())
+            assert due is None or due > self.now or waits, "a job could be created and is not"
+        else:
+            assert schedule.state is JobScheduleState.DISABLED or schedule.next_run_time is None
+        if schedule.state is JobScheduleState.COMPLETED:
+            assert not running, "a completed schedule has an active job"
+            assert schedule.end_time is not None
+            self._check_discarded(schedule.auto_pool_id, schedule.spec.job)
+        if schedule.state is JobScheduleState.DELETING:
+            assert jobs, "a schedule without jobs has not vanished"
+            assert all(j.state is JobState.DELETING for j in jobs.values())
+
+    def _check_discarded(self, pool_id: str | None, spec: JobSpec) -> None:
+        """An automatic pool whose lifetime is over is on its way out, unless it is to be kept."""
+        pool = self.machine.state.pools.get(id_key(pool_id or ""))
+        keep_alive = spec.auto_pool is not None and spec.auto_pool.keep_alive
+        assert pool is None or keep_alive or pool.state is PoolState.DELETING
 
     def _check_pool(self, pool: Pool) -> None:
         world = self.machine.world
@@ -457,6 +532,8 @@ class Simulation:
         assert job.special_runs == special
         if job.state in (JobState.DISABLED, JobState.COMPLETED):
             assert not runs, f"a job in state {job.state} has processes"
+        if job.state is JobState.COMPLETED:
+            self._check_discarded(job.auto_pool_id, job.spec)
         if job.state is not JobState.DELETING:
             assert (job.end_time is not None) == (job.state is JobState.COMPLETED)
         for key, task in job.tasks.items():

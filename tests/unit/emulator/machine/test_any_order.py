@@ -11,7 +11,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from airflow_provider_batch.emulator.errors import ServiceError
-from airflow_provider_batch.emulator.machine import events, fault_events, node_events
+from airflow_provider_batch.emulator.machine import (
+    events,
+    fault_events,
+    node_events,
+    schedule_events,
+)
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN
 from airflow_provider_batch.emulator.model import failures
@@ -23,11 +28,13 @@ from airflow_provider_batch.emulator.model.assumptions import (
     ReactivationUnblocks,
     WallClock,
 )
+from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import JobConstraints, JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec, StartTaskSpec
+from airflow_provider_batch.emulator.model.schedules import JobScheduleSpec, ScheduleConfiguration
 from airflow_provider_batch.emulator.model.special_tasks import (
     JobManagerTask,
     JobPreparationTask,
@@ -42,9 +49,10 @@ from airflow_provider_batch.emulator.model.states import (
     NodeState,
     OnAllTasksComplete,
     OnTaskFailure,
+    PoolLifetime,
 )
 from airflow_provider_batch.emulator.model.tasks import TaskConstraints, TaskSpec
-from tests.unit.emulator.machine.simulation import COMMAND, Simulation
+from tests.unit.emulator.machine.simulation import COMMAND, START, Simulation
 
 POOL_IDS = st.sampled_from(["p", "P", "q"])
 JOB_IDS = st.sampled_from(["j", "J", "k"])
@@ -129,6 +137,23 @@ POOLS = st.builds(
     task_slots_per_node=st.integers(1, 3),
     node_fill_type=st.sampled_from(NodeFillType),
     start_task=st.none() | st.builds(StartTaskSpec, st.just(COMMAND), st.integers(0, 1), st.booleans()),
+)
+SCHEDULE_IDS = st.sampled_from(["s", "s", "S", "j"])
+AUTO_POOLS = st.builds(
+    AutoPoolSpec, POOLS, st.sampled_from(PoolLifetime), st.just("auto"), st.sampled_from([False, False, True])
+)
+#: jobs of schedules, with and without a pool of their own
+SCHEDULED_JOBS = JOBS | st.builds(
+    lambda job, auto_pool: replace(job, pool_id="", auto_pool=auto_pool), JOBS, AUTO_POOLS
+)
+SPANS = st.none() | st.sampled_from([timedelta(seconds=2), timedelta(seconds=7), timedelta(seconds=40)])
+MOMENTS = st.none() | st.sampled_from([START + timedelta(seconds=s) for s in (0, 10, 45)])
+SCHEDULES = st.builds(
+    JobScheduleSpec,
+    SCHEDULE_IDS,
+    st.just({}),
+    st.builds(ScheduleConfiguration, MOMENTS, MOMENTS, SPANS, SPANS),
+    SCHEDULED_JOBS,
 )
 ASSUMPTIONS = st.just(Assumptions()) | st.builds(
     Assumptions,
@@ -312,6 +337,45 @@ class AnyOrder(RuleBasedStateMachine):
     def create_job(self, spec: JobSpec) -> None:
         self.ask(events.CreateJob, spec)
 
+    @rule(spec=JOBS, auto_pool=AUTO_POOLS)
+    def create_job_with_its_pool(self, spec: JobSpec, auto_pool: AutoPoolSpec) -> None:
+        own = replace(auto_pool, lifetime=PoolLifetime.JOB)
+        self.ask(events.CreateJob, replace(spec, pool_id="", auto_pool=own))
+
+    @rule(spec=SCHEDULES)
+    def create_schedule(self, spec: JobScheduleSpec) -> None:
+        self.ask(schedule_events.CreateJobSchedule, spec)
+
+    @precondition(lambda self: self.world.machine.state.schedules)
+    @rule(
+        data=st.data(), verb=st.sampled_from(["disable", "enable", "enable", "update", "terminate", "delete"])
+    )
+    def interfere_with_schedule(self, data: st.DataObject, verb: str) -> None:
+        schedule_id = data.draw(SCHEDULE_IDS)
+        if verb == "disable":
+            self.ask(schedule_events.DisableJobSchedule, schedule_id)
+        elif verb == "enable":
+            self.ask(schedule_events.EnableJobSchedule, schedule_id)
+        elif verb == "update":
+            spec = replace(data.draw(SCHEDULES), id=schedule_id)
+            self.ask(schedule_events.UpdateJobSchedule, schedule_id, spec)
+        elif verb == "terminate":
+            self.ask(schedule_events.TerminateJobSchedule, schedule_id)
+        else:
+            self.ask(schedule_events.DeleteJobSchedule, schedule_id)
+
+    @precondition(lambda self: self.world.machine.state.schedules)
+    @rule(data=st.data(), specs=st.lists(TASKS, min_size=1, max_size=2), ends=st.booleans())
+    def work_in_jobs_of_schedules(self, data: st.DataObject, specs: list[TaskSpec], ends: bool) -> None:
+        jobs = [job.id for job in self.world.machine.state.jobs.values() if job.schedule_id is not None]
+        if not jobs:
+            return
+        job_id = data.draw(st.sampled_from(jobs))
+        if ends:
+            self.ask(events.TerminateJob, job_id, "why")
+        for spec in specs:
+            self.ask(events.AddTask, job_id, spec)
+
     @rule(data=st.data(), verb=st.sampled_from(["resize", "resize", "create", "create", "stop", "delete"]))
     def interfere_with_pool(self, data: st.DataObject, verb: str) -> None:
         pool_id = data.draw(POOL_IDS)
@@ -365,6 +429,8 @@ class AnyOrder(RuleBasedStateMachine):
     def teardown(self) -> None:
         """At the end of all, no node hangs, everything can be deleted, and nothing stays."""
         world = self.world
+        for schedule in list(world.machine.state.schedules.values()):
+            self.ask(schedule_events.DeleteJobSchedule, schedule.id)
         world.end_killed()
         world.pass_time(300.0)
         for pool in world.machine.state.pools.values():
@@ -385,6 +451,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert not world.processes
         assert not memory.state.pools
         assert not memory.state.jobs
+        assert not memory.state.schedules
         assert not memory.runs
         assert not memory.waiting_jobs
         assert not memory.jobs
