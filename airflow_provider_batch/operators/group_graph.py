@@ -180,10 +180,13 @@ def written_fields(task: Any) -> dict[str, Any]:
     """
     Return the templated fields that have a value; those of a mapped member that are not mapped.
 
+    The connection is left out, which is the group's.
+
     :param task: the member, mapped or not.
     """
     given = given_arguments(task)
-    return {name: given[name] for name in task.template_fields if given.get(name) is not None}
+    names = (name for name in task.template_fields if name != "azure_batch_conn_id")
+    return {name: given[name] for name in names if given.get(name) is not None}
 
 
 def _stable(value: object) -> Any:

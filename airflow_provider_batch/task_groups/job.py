@@ -279,7 +279,7 @@ class AzureBatchJobTaskGroup(TaskGroup):
             task.start_from_trigger = starts
             task.start_trigger_args = _start_args(task, launch) if starts else None
             if starts:
-                lighten(task)
+                lighten(task, ends_on_workers=bool(endings_of_a_mirror(task)))
         self._warn_of_limits(members)
         return graph
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_provider_batch.links.portal import AzureBatchTaskLink
 from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
@@ -28,23 +29,34 @@ _OFTEN_ABSENT = frozenset(
         "batch_job",
     }
 )
+_CONNECTION = "azure_batch_conn_id"
 _PLAIN_COLOR = "#fff"
 
 
-def lighten(task: Any) -> None:
+def lighten(task: Any, *, ends_on_workers: bool) -> None:
     """
-    Leave out of a member what it does not have: templated fields without a value, and how to show fields.
+    Leave out of a member what it does not have: fields with nothing to render, how to show fields, links.
 
-    A field without a value has nothing to render, so a worker does the same with it and without it. How
-    fields are shown matters where a worker has rendered some.
+    A field without a value, or without a template, has nothing to render, so a worker does the same with it
+    and without it. How fields are shown matters where a worker has rendered some; and only a worker writes
+    the links to job and pool, which are on the page of launch too.
 
     :param task: a member that starts in the triggerer, mapped or not; it is changed.
+    :param ends_on_workers: some of its endings need a worker.
     """
     absent = _OFTEN_ABSENT - _given(task)
+    if not _may_be_template(given_arguments(task).get(_CONNECTION)):
+        absent |= {_CONNECTION}
     task.template_fields = tuple(name for name in task.template_fields if name not in absent)
     task.template_fields_renderers = {}
+    if not ends_on_workers:
+        task.operator_extra_links = (AzureBatchTaskLink(),)
     if AIRFLOW_V_3_0_PLUS:  # which shows no colours of operators
         task.ui_color = _PLAIN_COLOR
+
+
+def _may_be_template(value: Any) -> bool:
+    return value is not None and (not isinstance(value, str) or "{" in value)
 
 
 def _given(task: Any) -> frozenset[str]:

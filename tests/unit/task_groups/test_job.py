@@ -301,9 +301,28 @@ def test_the_definition_that_the_trigger_knows_is_the_one_that_launch_writes() -
     with dag() as made, film():
         member("a", environment={"A": "1"}, resource_files=[{"httpUrl": "https://x/y", "filePath": "y"}])
         AzureBatchTaskOperator.partial(task_id="b").expand(command_line=["1", "2"])
-    for name in ("film.a", "film.b"):
+        member("c", azure_batch_conn_id="azure_batch_account_default")
+    for name in ("film.a", "film.b", "film.c"):
         task = made.get_task(name)
         assert task.start_trigger_args.trigger_kwargs["definition"] == definition_of(task)
+
+
+@needs_mirrors
+def test_the_serialised_dag_carries_of_a_member_what_it_has() -> None:
+    """Airflow ships all of it with each trigger."""
+    with dag() as made:
+        with film(azure_batch_conn_id="{{ var.value.account }}"):
+            member("templated")
+        with AzureBatchJobTaskGroup(group_id="plain", batch_pool_id="p1"):
+            member("short")
+            member("called_back", on_success_callback=print)
+            AzureBatchTaskOperator.partial(task_id="mapped").expand(command_line=["1", "2"])
+    fields = {task.task_id: tuple(task.template_fields) for task in made.tasks}
+    assert fields["film.templated"] == ("azure_batch_conn_id", "command_line")
+    assert fields["plain.short"] == fields["plain.mapped"] == ("command_line",)
+    links = {task.task_id: [link.name for link in task.operator_extra_links] for task in made.tasks}
+    assert links["plain.short"] == links["plain.mapped"] == ["Azure Batch task"]
+    assert links["plain.called_back"] == ["Azure Batch task", "Azure Batch job", "Azure Batch pool"]
 
 
 @needs_mirrors
