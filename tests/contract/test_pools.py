@@ -270,7 +270,6 @@ def test_pool_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, chang
 @pytest.mark.parametrize(
     "change",
     [
-        {"enableAutoScale": True, "autoScaleFormula": "$TargetDedicatedNodes=1"},
         {"applicationPackageReferences": [{"applicationId": "app"}]},
         {"mountConfiguration": [{"nfsMountConfiguration": {"source": "s", "relativeMountPath": "p"}}]},
         {

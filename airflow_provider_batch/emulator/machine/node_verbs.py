@@ -140,7 +140,7 @@ def delete_user(world: World, event: events.DeleteNodeUser) -> None:
     _require(node, NODE_AT_WORK)
     if _find_user(world, node, event.user_name) is None:
         raise errors.node_user_not_found()
-    del node.users[event.user.name]
+    del node.users[event.user_name]
 
 
 def _find_user(world: World, node: Node, name: str) -> NodeUser | None:
