@@ -37,6 +37,7 @@ from airflow_provider_batch.emulator.machine.instructions import (
 from airflow_provider_batch.emulator.machine.machine import Machine
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
+from airflow_provider_batch.emulator.machine.tables import refusal_of_node
 from airflow_provider_batch.emulator.model import failures
 from airflow_provider_batch.emulator.model.account import Account
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
@@ -48,7 +49,6 @@ from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec
 from airflow_provider_batch.emulator.model.states import (
     DisableTasks,
     NodeDeallocationOption,
-    NodeState,
     TerminateReason,
 )
 from airflow_provider_batch.emulator.model.tasks import Task, TaskCounts, TaskFiles, TaskSpec
@@ -430,14 +430,21 @@ class Engine:
             place = task.files_at
             pool = None if place is None else state.pools.get(id_key(place.pool_id))
             node = None if pool is None or place is None else pool.nodes.get(id_key(place.node_id))
-            if place is None or node is None or node.state is NodeState.UNUSABLE:
+            if place is None or node is None or not node.is_reachable:
                 raise errors.task_files_unavailable()
             return FileTree(self._layout.inside_node(place.pool_id, place.node_id, place.directory))
 
     def node_files(self, pool_id: str, node_id: str) -> FileTree:
-        """Return the files of a node. Refusals: ``PoolNotFound``, ``NodeNotFound``."""
+        """
+        Return the files of a node.
+
+        Refusals: ``PoolNotFound``, ``NodeNotFound``; ``NodeStateUnusable`` and ``OperationNotValidOnNode``
+        when it is out of reach.
+        """
         with self._lock:
             node = self._machine.state.node(pool_id, node_id)
+            if not node.is_reachable:
+                raise refusal_of_node(node.state)
             return FileTree(self._layout.node(node.pool_id, node.id))
 
     # --- tests ---------------------------------------------------------------------------------------

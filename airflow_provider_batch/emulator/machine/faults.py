@@ -11,7 +11,7 @@ from airflow_provider_batch.emulator.machine import fault_events as events
 from airflow_provider_batch.emulator.machine import jobs, node_power, nodes
 from airflow_provider_batch.emulator.machine.instructions import FreezeProcess
 from airflow_provider_batch.emulator.machine.runs import Ending
-from airflow_provider_batch.emulator.machine.tables import NODE, NodePassage
+from airflow_provider_batch.emulator.machine.tables import NODE, NodePassage, refusal_of_node
 from airflow_provider_batch.emulator.machine.transitions import move_node
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.faults import ResizeFault, StartTaskFault
@@ -25,7 +25,7 @@ from airflow_provider_batch.emulator.model.tasks import TaskFiles
 def _node(world: World, event: events.NodeFault, passage: NodePassage) -> tuple[Pool, Node]:
     node = world.state.node(event.pool_id, event.node_id)
     if (node.state, passage) not in NODE:
-        raise errors.operation_not_valid_on_node(f"The node is in state {node.state.value}")
+        raise refusal_of_node(node.state)
     return world.state.pool(event.pool_id), node
 
 

@@ -13,8 +13,8 @@ from airflow_provider_batch.emulator.machine.instructions import RunKind
 from airflow_provider_batch.emulator.machine.tables import (
     NODE_AT_WORK,
     NODE_MENDABLE,
-    NODE_REFUSALS,
     NodePassage,
+    refusal_of_node,
 )
 from airflow_provider_batch.emulator.machine.transitions import move_node, tell
 from airflow_provider_batch.emulator.machine.world import World
@@ -39,9 +39,7 @@ def _node(world: World, event: events.NodeVerb) -> tuple[Pool, Node]:
 def _require(node: Node, allowed: Collection[NodeState]) -> None:
     if node.state in allowed:
         return
-    if node.state in NODE_REFUSALS:
-        raise NODE_REFUSALS[node.state]()
-    raise errors.operation_not_valid_on_node(f"The node is in state {node.state.value}")
+    raise refusal_of_node(node.state)
 
 
 def reboot(world: World, event: events.RebootNode) -> None:

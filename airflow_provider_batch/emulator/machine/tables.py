@@ -141,6 +141,13 @@ NODE_REFUSALS: Mapping[NodeState, Callable[[], errors.ServiceError]] = {
 }
 
 
+def refusal_of_node(state: NodeState) -> errors.ServiceError:
+    """Return what users hear who want of a node what its state forbids."""
+    if state in NODE_REFUSALS:
+        return NODE_REFUSALS[state]()
+    return errors.operation_not_valid_on_node(f"The node is in state {state.value}")
+
+
 class JobPassage(Enum):
     """What moves a job's state."""
 

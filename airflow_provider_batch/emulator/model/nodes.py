@@ -17,6 +17,9 @@ from airflow_provider_batch.emulator.model.states import (
 )
 
 
+_OUT_OF_REACH = frozenset({NodeState.UNUSABLE, NodeState.UNKNOWN, NodeState.PREEMPTED, NodeState.DEALLOCATED})
+
+
 @dataclass
 class StartTaskInfo:
     """The start task's run on one node."""
@@ -132,6 +135,11 @@ class Node:
     has_packages: bool = False
     users: dict[str, NodeUser] = field(default_factory=dict)
     story: list[str] = field(default_factory=list, repr=False)
+
+    @property
+    def is_reachable(self) -> bool:
+        """Whether its files can be read."""
+        return self.state not in _OUT_OF_REACH
 
     @property
     def ip_address(self) -> str:
