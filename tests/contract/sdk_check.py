@@ -36,12 +36,16 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("GET", f"/pools/{_ID}/nodes/{_ID}/files", "BatchNodeFile", True),
     ("GET", "/jobs", "BatchJob", True),
     ("GET", f"/jobs/{_ID}", "BatchJob", False),
+    ("GET", "/jobschedules", "BatchJobSchedule", True),
+    ("GET", f"/jobschedules/{_ID}", "BatchJobSchedule", False),
+    ("GET", f"/jobschedules/{_ID}/jobs", "BatchJob", True),
     ("GET", f"/jobs/{_ID}/taskcounts", "BatchTaskCountsResult", False),
     ("GET", f"/jobs/{_ID}/tasks", "BatchTask", True),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}", "BatchTask", False),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}/files", "BatchNodeFile", True),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}/subtasksinfo", "BatchSubtask", True),
     ("POST", f"/jobs/{_ID}/addtaskcollection", "BatchCreateTaskCollectionResult", False),
+    ("POST", f"/pools/{_ID}/evaluateautoscale", "AutoScaleRun", False),
 ]
 #: required by the model, yet absent in recordings of the real service: field -> states in which it is
 ABSENT_IN_RECORDINGS = {("BatchNode", "lastBootTime"): ("creating", "starting", "unusable", "leavingpool")}
