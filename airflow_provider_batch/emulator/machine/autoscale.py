@@ -157,7 +157,7 @@ def _ready_instances(world: World, job: Job) -> int:
     index = world.jobs.get(job.serial)
     if index is None:
         return 0
-    keys = index.ready.keys()
+    keys = index.ready.keys() + index.gangs.keys()
     settings = (job.tasks[key].spec.multi_instance for key in keys)
     return sum(1 if setting is None else setting.number_of_instances for setting in settings)
 

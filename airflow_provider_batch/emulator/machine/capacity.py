@@ -35,6 +35,10 @@ class Capacity:
             return max(self._nodes, default=0)
         return max((free for key, free in self._free.items() if key not in excluded), default=0)
 
+    def count(self, excluded: Collection[str] = ()) -> int:
+        """Return the number of nodes with free slots that are not excluded."""
+        return sum(key not in excluded for key in self._free)
+
     def choose(self, slots: int, fill: NodeFillType, excluded: Collection[str] = ()) -> str:
         """
         Return the node for a task: the emptiest to spread, the fullest that has room to pack.

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from airflow_provider_batch.emulator.machine import events, jobs, outcomes, special_tasks
 from airflow_provider_batch.emulator.machine.instructions import RunKind
-from airflow_provider_batch.emulator.machine.runs import Ending
+from airflow_provider_batch.emulator.machine.runs import Ending, RunEnd
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model.jobs import Job
 
@@ -34,8 +34,8 @@ def _let_go(world: World, job: Job) -> None:
     for run_id in sorted(job.runs | job.special_runs):
         run = world.runs[run_id]
         world.end_run(run_id, Ending.TERMINATE)
-        if run.kind is RunKind.TASK:
-            outcomes.ended(world, run, None, None)
+        if run.kind in (RunKind.TASK, RunKind.SUBTASK):
+            outcomes.ended(world, run, RunEnd())
         else:
             special_tasks.complete(world, special_tasks.info_of(job, run), run, None, None)
         run.job_key, run.job_serial, run.task_key, run.task_serial = None, 0, None, 0

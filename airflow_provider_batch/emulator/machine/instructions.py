@@ -126,5 +126,12 @@ class MeasureUsage:
 
 
 Instruction = (
-    PrepareNode | RunProcess | KillProcess | FreezeProcess | SetTimer | DeleteDirectory | MeasureUsage
+    PrepareNode
+    | RunProcess
+    | ProceedRun
+    | KillProcess
+    | FreezeProcess
+    | SetTimer
+    | DeleteDirectory
+    | MeasureUsage
 )

@@ -248,7 +248,7 @@ def _end(world: World, job: Job) -> None:
         job.end_time = world.now
         world.ended_jobs.append(job)
         return
-    places = {(t.files_at.pool_id, t.files_at.node_id) for t in job.tasks.values() if t.files_at}
+    places = {(place.pool_id, place.node_id) for t in job.tasks.values() for place in t.directories}
     places.update((visited.pool_id, visited.node_id) for visited in job.nodes.values())
     for pool_id, node_id in sorted(places):
         delete_directory(world, pool_id, node_id, job.root_directory)

@@ -18,6 +18,7 @@ from airflow_provider_batch.emulator.machine import (
     forced_ends,
     job_creation,
     jobs,
+    multi_instance,
     node_packages,
     node_power,
     node_verbs,
@@ -35,11 +36,10 @@ from airflow_provider_batch.emulator.machine import (
 )
 from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import Instruction, RunKind
-from airflow_provider_batch.emulator.machine.runs import Run
+from airflow_provider_batch.emulator.machine.runs import Run, RunEnd
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.world import World
-from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.jobs import Job
 
 
@@ -81,7 +81,7 @@ def _follow_up(world: World) -> None:
     """Do what follows from an event, until nothing more does."""
     while True:
         while world.dropped:
-            _run_over(world, world.runs[world.dropped.pop(0)], None, None)
+            _run_over(world, world.runs[world.dropped.pop(0)], RunEnd())
         schedules.jobs_ended(world)
         for pool_key in list(world.stirred):
             scheduling.dispatch(world, pool_key)
@@ -92,21 +92,26 @@ def _follow_up(world: World) -> None:
 
 def _process_started(world: World, event: events.ProcessStarted) -> None:
     run = world.runs[event.run_id]
-    if run.kind is RunKind.TASK:
+    if run.kind in (RunKind.TASK, RunKind.SUBTASK):
         outcomes.started(world, run)
     elif run.kind is not RunKind.START_TASK:
         special_tasks.started(world, run)
 
 
 def _process_exited(world: World, event: events.ProcessExited) -> None:
-    _run_over(world, world.runs[event.run_id], event.exit_code, None)
+    end = RunEnd(event.exit_code, None, event.upload_failure, event.container)
+    _run_over(world, world.runs[event.run_id], end)
+
+
+def _process_coordinated(world: World, event: events.ProcessCoordinated) -> None:
+    multi_instance.coordinated(world, world.runs[event.run_id])
 
 
 def _process_not_started(world: World, event: events.ProcessNotStarted) -> None:
-    _run_over(world, world.runs[event.run_id], None, event.failure)
+    _run_over(world, world.runs[event.run_id], RunEnd(failure=event.failure))
 
 
-def _run_over(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
+def _run_over(world: World, run: Run, end: RunEnd) -> None:
     """Free what a run held, then judge it, then let its job and its node go on."""
     del world.runs[run.id]
     pool = world.state.pools[run.pool_key]
@@ -114,28 +119,26 @@ def _run_over(world: World, run: Run, exit_code: int | None, failure: FailureInf
     nodes.release(world, pool, node, run)
     job = world.job_of(run)
     if run.kind is RunKind.START_TASK:
-        start_tasks.ended(world, run, exit_code, failure)
+        start_tasks.ended(world, run, end.exit_code, end.failure)
     elif run.kind is RunKind.PACKAGES:
-        node_packages.ended(world, run, failure)
+        node_packages.ended(world, run, end.failure)
     elif job is not None:
-        _run_of_job_over(world, job, run, exit_code, failure)
+        _run_of_job_over(world, job, run, end)
     if nodes.drop_if_done(world, pool, node):
         pools.settle(world, pool)
     else:
         node_power.go_on(world, pool, node)
 
 
-def _run_of_job_over(
-    world: World, job: Job, run: Run, exit_code: int | None, failure: FailureInfo | None
-) -> None:
+def _run_of_job_over(world: World, job: Job, run: Run, end: RunEnd) -> None:
     job.runs.discard(run.id)
     job.special_runs.discard(run.id)
-    if run.kind is RunKind.TASK:
-        outcomes.ended(world, run, exit_code, failure)
+    if run.kind in (RunKind.TASK, RunKind.SUBTASK):
+        outcomes.ended(world, run, end)
     elif run.kind is RunKind.PREPARATION:
-        preparation.ended(world, job, run, exit_code, failure)
+        preparation.ended(world, job, run, end.exit_code, end.failure)
     else:
-        release.ended(world, job, run, exit_code, failure)
+        release.ended(world, job, run, end.exit_code, end.failure)
     jobs.settle(world, job)
     world.stir(job.spec.pool_id)
 
@@ -188,6 +191,7 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     events.ReactivateTask: tasks.reactivate,
     events.DeleteTask: tasks.delete,
     events.ProcessStarted: _process_started,
+    events.ProcessCoordinated: _process_coordinated,
     events.ProcessExited: _process_exited,
     events.ProcessNotStarted: _process_not_started,
     events.TimerDue: _timer_due,

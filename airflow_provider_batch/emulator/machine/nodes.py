@@ -138,7 +138,7 @@ def occupy(world: World, pool: Pool, node: Node, run: Run, task: Task) -> None:
 def release(world: World, pool: Pool, node: Node, run: Run) -> None:
     """Take back the slots of a run that is gone; of a start task it holds none."""
     node.runs.discard(run.id)
-    if run.kind is RunKind.TASK:
+    if run.kind in (RunKind.TASK, RunKind.SUBTASK):
         node.used_slots -= run.slots
         node.running_tasks_count -= 1
         if node.state is NodeState.RUNNING and node.running_tasks_count == 0:

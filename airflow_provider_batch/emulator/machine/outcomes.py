@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from airflow_provider_batch.emulator.machine import jobs, manager, nodes, tallies
-from airflow_provider_batch.emulator.machine.runs import Ending, Run
+from airflow_provider_batch.emulator.machine import jobs, manager, multi_instance, nodes, tallies
+from airflow_provider_batch.emulator.machine.instructions import RunKind
+from airflow_provider_batch.emulator.machine.runs import Ending, InstanceGroup, Run, RunEnd
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN, TaskPassage
 from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskWallClockTimer
 from airflow_provider_batch.emulator.machine.transitions import move_task
@@ -14,7 +15,6 @@ from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model import failures
 from airflow_provider_batch.emulator.model.assumptions import WallClock
 from airflow_provider_batch.emulator.model.exits import ExitKind
-from airflow_provider_batch.emulator.model.failures import FailureInfo
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.states import (
@@ -36,7 +36,11 @@ def queue_if_free(world: World, job: Job, task: Task) -> None:
     index = world.jobs[job.serial]
     key = id_key(task.id)
     if task.state is TaskState.ACTIVE and index.dependencies.is_free((key, task.serial)):
-        index.ready.put(task.serial, key, task.spec.required_slots)
+        instances = task.spec.multi_instance
+        if instances is None:
+            index.ready.put(task.serial, key, task.spec.required_slots)
+        else:
+            index.gangs.put(task.serial, key, instances.number_of_instances)
         world.stir(job.spec.pool_id)
 
 
@@ -54,7 +58,10 @@ def requeue(world: World, job: Job, task: Task, passage: TaskPassage, info: Task
 
 
 def started(world: World, run: Run) -> None:
-    """Take note that a task's process runs: its clock starts."""
+    """Take note that a task's process runs, of several instances the primary's: its clock starts."""
+    if run.kind is RunKind.SUBTASK:
+        multi_instance.subtask_started(world, run)
+        return
     run.started_at = world.now
     nodes.remember_start(world.node_of(run), run.id, world.now)
     task = world.task_of(run)
@@ -84,64 +91,72 @@ def wall_clock_end(world: World, task: Task, run: Run) -> datetime | None:
     return world.later(start, limit)
 
 
-def ended(world: World, run: Run, exit_code: int | None, failure: FailureInfo | None) -> None:
-    """
-    Take note that a task's processes are gone.
-
-    :param failure: why the process could not be started; None when it could, or was ended before.
-    """
-    job, task = world.job_of(run), world.task_of(run)
-    if job is None or task is None:
+def ended(world: World, run: Run, end: RunEnd) -> None:
+    """Take note that the processes of a task, or of one of its instances, are gone."""
+    if run.group is not None:
+        group = multi_instance.over(world, run, end)
+        if group is not None:
+            _instances_ended(world, run, group)
         return
+    job, task = world.job_of(run), world.task_of(run)
+    if job is not None and task is not None:
+        _judge(world, job, task, run.ending, end)
+        nodes.remember_end(world.node_of(run), run.id, task)
+
+
+def _instances_ended(world: World, run: Run, group: InstanceGroup) -> None:
+    job, task = world.job_of(run), world.task_of(run)
+    if job is not None and task is not None:
+        _judge(world, job, task, group.ending, group.end or RunEnd())
+        multi_instance.remember_ends(world, group, task)
+
+
+def _judge(world: World, job: Job, task: Task, ending: Ending | None, end: RunEnd) -> None:
+    """Complete a task whose processes are gone, or let it run again."""
     task.run_id = None
-    if not _goes_again(world, job, task, run, exit_code, failure):
-        _finish(world, job, task, run, exit_code, failure)
-    nodes.remember_end(world.node_of(run), run.id, task)
+    if not _goes_again(world, job, task, ending, end):
+        _finish(world, job, task, ending, end)
 
 
-def _goes_again(
-    world: World,
-    job: Job,
-    task: Task,
-    run: Run,
-    exit_code: int | None,
-    failure: FailureInfo | None,
-) -> bool:
+def _goes_again(world: World, job: Job, task: Task, ending: Ending | None, end: RunEnd) -> bool:
     info = task.execution_info
     fresh = replace(info, start_time=None)
-    if run.ending in _AGAIN:
-        if run.ending is Ending.REQUEUE:
+    if ending in _AGAIN:
+        if ending is Ending.REQUEUE:
             fresh = replace(fresh, requeue_count=info.requeue_count + 1, last_requeue_time=world.now)
-        requeue(world, job, task, _AGAIN[run.ending], fresh)
+        requeue(world, job, task, _AGAIN[ending], fresh)
         return True
     retries = task.spec.constraints.max_task_retry_count
-    failed_by_itself = run.ending is None and failure is None and exit_code != 0
-    if failed_by_itself and (retries == -1 or info.retry_count < retries):
+    # What went wrong before or after the command is not tried again.
+    by_command = ending is None and end.failure is None and end.upload_failure is None
+    if by_command and end.exit_code != 0 and (retries == -1 or info.retry_count < retries):
         fresh = replace(fresh, retry_count=info.retry_count + 1, last_retry_time=world.now)
         requeue(world, job, task, TaskPassage.RETRY, fresh)
         return True
     return False
 
 
-def _finish(
-    world: World,
-    job: Job,
-    task: Task,
-    run: Run,
-    exit_code: int | None,
-    failure: FailureInfo | None,
-) -> None:
-    passage, kind = TaskPassage.EXIT, ExitKind.EXITED
-    if run.ending is not None:
+def _finish(world: World, job: Job, task: Task, ending: Ending | None, end: RunEnd) -> None:
+    passage, kind, failure = TaskPassage.EXIT, ExitKind.EXITED, end.failure
+    exit_code = end.exit_code
+    if ending is not None:
         # The exit code of a killed process says nothing about the task.
         passage, kind, exit_code = TaskPassage.END, ExitKind.ENDED, None
-        expired = run.ending is Ending.WALL_CLOCK
+        expired = ending is Ending.WALL_CLOCK
         failure = failures.wall_clock_expired() if expired else failures.task_ended()
     elif failure is not None:
         passage, kind = TaskPassage.FAIL_TO_START, ExitKind.PRE_PROCESSING_ERROR
+    elif end.upload_failure is not None:
+        kind, failure = ExitKind.FILE_UPLOAD_ERROR, end.upload_failure
     elif exit_code != 0:
         failure = failures.failure_exit_code()
-    info = replace(task.execution_info, end_time=world.now, exit_code=exit_code, failure_info=failure)
+    info = replace(
+        task.execution_info,
+        end_time=world.now,
+        exit_code=exit_code,
+        failure_info=failure,
+        container_info=end.container,
+    )
     complete(world, job, task, passage, kind, info)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from airflow_provider_batch.emulator.machine import jobs, manager, nodes, preparation, tallies
+from airflow_provider_batch.emulator.machine import jobs, manager, multi_instance, nodes, preparation, tallies
 from airflow_provider_batch.emulator.machine.capacity import Capacity
 from airflow_provider_batch.emulator.machine.instructions import RunKind
 from airflow_provider_batch.emulator.machine.launching import launch
@@ -48,20 +48,43 @@ def _gives_way(world: World, pool_key: str) -> bool:
 
 def _jobs_in_order(world: World, pool_key: str) -> list[Job]:
     waiting = (world.state.jobs[key] for key in world.waiting_jobs.get(pool_key, ()))
-    able = [job for job in waiting if world.jobs[job.serial].ready]
+    able = [job for job in waiting if world.jobs[job.serial].ready or world.jobs[job.serial].gangs]
     return sorted(able, key=lambda job: (-job.spec.priority, job.serial))
 
 
 def _dispatch_job(world: World, pool: Pool, capacity: Capacity, job: Job, promised: set[str]) -> None:
+    _dispatch_gangs(world, pool, capacity, job, promised)
     while (task := _next(world, pool, capacity, job, promised)) is not None:
         world.jobs[job.serial].ready.withdraw(task.serial)
         node_key = _node_for(pool, capacity, job, task, _excluded(pool, job, task) | promised)
         _start(world, pool, pool.nodes[node_key], job, task)
 
 
-def _next(world: World, pool: Pool, capacity: Capacity, job: Job, promised: set[str]) -> Task | None:
+def _dispatch_gangs(world: World, pool: Pool, capacity: Capacity, job: Job, promised: set[str]) -> None:
+    """Start the tasks on several nodes for which there are nodes enough; the others hold no node back."""
+    gangs = world.jobs[job.serial].gangs
+    if not gangs or not multi_instance.takes_gangs(pool) or manager.waiting_manager(world, job) is not None:
+        return
+    excluded = preparation.refused_nodes(job, pool) | promised
+    while _is_below_limit(job) and (key := gangs.first_within(capacity.count(excluded))) is not None:
+        task = job.tasks[key]
+        gangs.withdraw(task.serial)
+        settings = task.spec.multi_instance
+        chosen: list[Node] = []
+        for _ in range(1 if settings is None else settings.number_of_instances):
+            taken = excluded | {id_key(node.id) for node in chosen}
+            chosen.append(pool.nodes[_node_for(pool, capacity, job, task, taken)])
+        multi_instance.start(world, pool, job, task, chosen)
+
+
+def _is_below_limit(job: Job) -> bool:
+    """Whether one more task of the job may run."""
     limit = job.spec.max_parallel_tasks
-    if limit != -1 and len(job.runs) >= limit:
+    return limit == -1 or job.counts.tasks.running < limit
+
+
+def _next(world: World, pool: Pool, capacity: Capacity, job: Job, promised: set[str]) -> Task | None:
+    if not _is_below_limit(job):
         return None
     first = manager.waiting_manager(world, job)
     if first is not None:
@@ -85,7 +108,7 @@ def _unmet(world: World, pool: Pool, job: Job) -> Iterator[Demand]:
     first = manager.waiting_manager(world, job)
     keys = [id_key(first.id)] if first is not None else world.jobs[job.serial].ready.keys()
     limit = job.spec.max_parallel_tasks
-    for key in keys if limit == -1 else keys[: max(0, limit - len(job.runs))]:
+    for key in keys if limit == -1 else keys[: max(0, limit - job.counts.tasks.running)]:
         task = job.tasks[key]
         yield Demand(manager.slots(pool, job, task), _excluded(pool, job, task))
 

@@ -17,7 +17,7 @@ from airflow_provider_batch.emulator.model.dependencies import TaskDependencies
 from airflow_provider_batch.emulator.model.exits import ExitKind
 from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
 from airflow_provider_batch.emulator.model.jobs import Job
-from airflow_provider_batch.emulator.model.states import TaskState
+from airflow_provider_batch.emulator.model.states import TaskResult, TaskState
 from airflow_provider_batch.emulator.model.tasks import Task, TaskExecutionInfo, TaskFiles, TaskSpec
 
 
@@ -92,7 +92,7 @@ def update(world: World, event: events.UpdateTask) -> None:
     constraints, definition = event.spec.constraints, event.spec.definition
     task.spec = replace(task.spec, constraints=constraints, definition=definition)
     world.touch(task)
-    if task.run_id is not None:
+    if task.run_id in world.runs:
         outcomes.watch_wall_clock(world, task, world.runs[task.run_id])
 
 
@@ -103,9 +103,9 @@ def terminate(world: World, event: events.TerminateTask) -> None:
         raise errors.task_completed()
     world.touch(task)
     if task.run_id is not None:
-        world.end_run(task.run_id, Ending.TERMINATE)
+        world.end_runs(world.runs_of(task), Ending.TERMINATE)
         return
-    world.jobs[job.serial].ready.withdraw(task.serial)
+    world.jobs[job.serial].withdraw(task)
     info = replace(task.execution_info, end_time=world.now, failure_info=failures.task_ended())
     outcomes.complete(world, job, task, TaskPassage.END, ExitKind.ENDED, info)
 
@@ -116,7 +116,7 @@ def reactivate(world: World, event: events.ReactivateTask) -> None:
     jobs.refuse_closed(job)
     if task.state is not TaskState.COMPLETED:
         raise errors.task_not_completed()
-    if task.execution_info.exit_code == 0:
+    if task.execution_info.result is TaskResult.SUCCESS:
         raise errors.task_succeeded()
     world.touch(task)
     task.clock_started = None
@@ -133,17 +133,20 @@ def delete(world: World, event: events.DeleteTask) -> None:
     """Delete a task with its files; its processes are ended, and its id is free at once."""
     job, task = _task(world, event)
     index = world.jobs[job.serial]
-    if task.run_id is not None:
-        world.end_run(task.run_id, Ending.TERMINATE)
-    index.ready.withdraw(task.serial)
+    world.end_runs(world.runs_of(task), Ending.TERMINATE)
+    index.withdraw(task)
     index.dependencies.forget((id_key(task.id), task.serial))
     if task.satisfied:
         index.dependencies.unsatisfy(task.id)
     tallies.count(world, job, task, -1)
     del job.tasks[id_key(task.id)]
-    if task.files_at is not None:
-        jobs.delete_directory(world, task.files_at.pool_id, task.files_at.node_id, task.files_at.directory)
+    _delete_files(world, task)
     jobs.end_if_all_complete(world, job)
+
+
+def _delete_files(world: World, task: Task) -> None:
+    for place in task.directories:
+        jobs.delete_directory(world, place.pool_id, place.node_id, place.directory)
 
 
 def on_wall_clock_timer(world: World, timer: TaskWallClockTimer) -> None:
@@ -169,7 +172,6 @@ def on_retention_timer(world: World, timer: RetentionTimer) -> None:
         or task.files_at is None
     ):
         return
-    place = task.files_at
-    jobs.delete_directory(world, place.pool_id, place.node_id, place.directory)
+    _delete_files(world, task)
     task.files = TaskFiles.CLEANED_UP
     task.files_at = None

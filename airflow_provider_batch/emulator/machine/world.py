@@ -12,7 +12,7 @@ from airflow_provider_batch.emulator.machine.dependencies import DependencyGraph
 from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import Instruction, KillProcess, SetTimer
 from airflow_provider_batch.emulator.machine.queues import ReadyTasks
-from airflow_provider_batch.emulator.machine.runs import Ending, Run
+from airflow_provider_batch.emulator.machine.runs import Ending, InstanceGroup, Run
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.timers import Timer
@@ -34,11 +34,22 @@ class _Modified(Protocol):
 
 @dataclass
 class JobIndex:
-    """What the machine keeps of a job besides its state: who waits for whom, who may run, what was before."""
+    """
+    What the machine keeps of a job besides its state: who waits for whom, who may run, what was before.
+
+    :param ready: tasks on one node, by the slots that they need there.
+    :param gangs: tasks on several nodes, by the number of nodes.
+    """
 
     dependencies: DependencyGraph = field(default_factory=DependencyGraph)
     ready: ReadyTasks = field(default_factory=ReadyTasks)
+    gangs: ReadyTasks = field(default_factory=ReadyTasks)
     history: JobHistory = field(default_factory=JobHistory)
+
+    def withdraw(self, task: Task) -> None:
+        """Take a task out of those that may run, if it is one."""
+        self.ready.withdraw(task.serial)
+        self.gangs.withdraw(task.serial)
 
 
 @dataclass
@@ -63,6 +74,7 @@ class World:
     The machine's whole memory.
 
     :param runs: every run that is not known to be gone, by id.
+    :param groups: of tasks on several nodes, by the primary's run.
     :param jobs: indexes by serial of the job.
     :param pools: indexes by serial of the pool.
     :param waiting_jobs: keys of the jobs that may start tasks, by key of their pool, which need not exist.
@@ -79,6 +91,7 @@ class World:
     now: datetime = datetime(1, 1, 1, tzinfo=timezone.utc)
     instructions: list[Instruction] = field(default_factory=list)
     runs: dict[int, Run] = field(default_factory=dict)
+    groups: dict[int, InstanceGroup] = field(default_factory=dict)
     jobs: dict[int, JobIndex] = field(default_factory=dict)
     pools: dict[int, PoolIndex] = field(default_factory=dict)
     waiting_jobs: dict[str, dict[str, None]] = field(default_factory=dict)
@@ -147,6 +160,11 @@ class World:
             return None
         task = job.tasks.get(run.task_key)
         return task if task is not None and task.serial == run.task_serial else None
+
+    def runs_of(self, task: Task) -> set[int]:
+        """Return the runs of a task that are not gone."""
+        runs = {task.run_id, *(subtask.run_id for subtask in task.subtasks)}
+        return {run_id for run_id in runs if run_id is not None and run_id in self.runs}
 
     def job_of(self, run: Run) -> Job | None:
         """Return the job of a run; None for start tasks, and when the job did not wait for it."""

@@ -140,7 +140,7 @@ class Task:
     def directories(self) -> list[TaskNode]:
         """Every place where the task has left files, the primary's first."""
         here = [] if self.files_at is None else [self.files_at]
-        return here + [TaskNode(part.pool_id, part.node_id, part.directory) for part in self.subtasks if here]
+        return here + [TaskNode(part.pool_id, part.node_id, part.directory) for part in self.subtasks]
 
 
 @dataclass
