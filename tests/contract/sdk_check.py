@@ -34,6 +34,11 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("GET", f"/pools/{_ID}/nodes", "BatchNode", True),
     ("GET", f"/pools/{_ID}/nodes/{_ID}", "BatchNode", False),
     ("GET", f"/pools/{_ID}/nodes/{_ID}/files", "BatchNodeFile", True),
+    ("GET", f"/pools/{_ID}/nodes/{_ID}/remoteloginsettings", "BatchNodeRemoteLoginSettings", False),
+    ("GET", f"/pools/{_ID}/nodes/{_ID}/extensions", "BatchNodeVMExtension", True),
+    ("GET", f"/pools/{_ID}/nodes/{_ID}/extensions/{_ID}", "BatchNodeVMExtension", False),
+    ("POST", f"/pools/{_ID}/nodes/{_ID}/uploadbatchservicelogs", "UploadBatchServiceLogsResult", False),
+    ("GET", "/poolusagemetrics", "BatchPoolUsageMetrics", True),
     ("GET", "/jobs", "BatchJob", True),
     ("GET", f"/jobs/{_ID}", "BatchJob", False),
     ("GET", "/jobschedules", "BatchJobSchedule", True),
@@ -48,7 +53,15 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("POST", f"/pools/{_ID}/evaluateautoscale", "AutoScaleRun", False),
 ]
 #: required by the model, yet absent in recordings of the real service: field -> states in which it is
-ABSENT_IN_RECORDINGS = {("BatchNode", "lastBootTime"): ("creating", "starting", "unusable", "leavingpool")}
+ABSENT_IN_RECORDINGS = {
+    ("BatchNode", "lastBootTime"): (
+        "creating",
+        "starting",
+        "unusable",
+        "leavingpool",
+        "preempted",
+    )
+}
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?Z")
 _DURATION = re.compile(r"P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")
 _SCALARS: dict[Any, typing.Callable[[Any], bool]] = {

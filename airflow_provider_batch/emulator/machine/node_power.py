@@ -109,4 +109,6 @@ def on_timer(world: World, timer: NodeTimer) -> None:
         nodes.let_go(world, node)
     elif node.state is NodeState.PREEMPTED:
         move_node(node, NodePassage.RETURN, world.now)
+        # As a new one: a node that is being created shows neither.
+        node.last_boot_time, node.start_task_info = None, None
         _take_machine(world, pool, node)

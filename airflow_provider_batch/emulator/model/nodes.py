@@ -16,7 +16,6 @@ from airflow_provider_batch.emulator.model.states import (
     TaskState,
 )
 
-
 _OUT_OF_REACH = frozenset({NodeState.UNUSABLE, NodeState.UNKNOWN, NodeState.PREEMPTED, NodeState.DEALLOCATED})
 
 
