@@ -23,6 +23,8 @@ if python=$(scripts/python_for_airflow_2.sh "${PYTHON:-python3}"); then
     second=yes
 fi
 
+scripts/install_chromium.sh || status=1
+
 echo "=== Airflow 3.3.2"
 .venv/bin/python -m pytest --ignore tests/system || status=1
 

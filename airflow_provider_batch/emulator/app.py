@@ -32,6 +32,7 @@ from airflow_provider_batch.emulator.routes.control_requests import ControlKey
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
 from airflow_provider_batch.emulator.routes.fault_control import FaultRoutes
 from airflow_provider_batch.emulator.routes.management import ManagementRoutes, Planes
+from airflow_provider_batch.emulator.routes.pages import Pages
 from airflow_provider_batch.emulator.routes.request_faults import RequestFaults
 from airflow_provider_batch.emulator.routes.service import BatchRoutes
 from airflow_provider_batch.emulator.routes.time_control import TimeRoutes
@@ -39,6 +40,7 @@ from airflow_provider_batch.emulator.routes.trouble_control import TroubleRoutes
 from airflow_provider_batch.emulator.server import Connections, Server
 from airflow_provider_batch.emulator.service.access import Access
 from airflow_provider_batch.emulator.service.management import Management
+from airflow_provider_batch.emulator.service.overview import Overview
 from airflow_provider_batch.emulator.service.services import Services
 from airflow_provider_batch.emulator.service.time import TimeControl
 from airflow_provider_batch.emulator.service.troubles import Troubles
@@ -100,6 +102,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
         *FaultRoutes(faults, key).routes(),
         *TimeRoutes(TimeControl(engine, clock), key).routes(),
         *TroubleRoutes(Troubles(engine), key).routes(),
+        *Pages(Overview(engine), settings.account_name).routes(),
     ]
     routes: ASGIApp = BatchRoutes(services, counter, faults)
     service = Authentication(ApiVersion(routes), access.check_data_plane)

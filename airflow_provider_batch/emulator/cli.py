@@ -153,7 +153,7 @@ def _serve(options: argparse.Namespace) -> int:
             from airflow_provider_batch.emulator.app import Settings, serve
             from airflow_provider_batch.emulator.engine.root import RootInUseError
         except ModuleNotFoundError as error:
-            if error.name not in ("starlette", "uvicorn"):
+            if error.name not in ("jinja2", "starlette", "uvicorn"):
                 raise
             raise StartError(
                 f"{error.name} is not installed; install 'airflow-provider-batch[emulator]'."
