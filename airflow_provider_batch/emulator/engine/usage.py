@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
 from pathlib import Path
 
 _SECTOR_BYTES = 512
@@ -30,7 +30,7 @@ class UsageMeter:
         self._proc = proc
         self._before: dict[Hashable, dict[str, float]] = {}
 
-    def measure(self, viewer: Hashable) -> Mapping[str, float]:
+    def measure(self, viewer: Hashable) -> dict[str, float]:
         """Return figures by names of the formula language; at first, without those that count up."""
         usage = {"$DiskBytes": shutil.disk_usage(self._disk).used / 1e9, **self._memory()}
         counters = {**self._processor(), **self._disks(), **self._network()}

@@ -518,6 +518,10 @@ class Simulation:
             assert node.state is NodeState.LEAVING_POOL or without == (node.held_since is None)
             if node.state is NodeState.LEAVING_POOL and not node.keeps_files:
                 assert here, "a node without work has not left"
+        if pool.auto_scale is not None:
+            assert pool.auto_scale.run is not None, "a pool scales without any evaluation"
+        assert pool.target_dedicated_nodes >= 0
+        assert pool.target_low_priority_nodes >= 0
         if pool.allocation_state is AllocationState.STEADY:
             staying = [n for n in pool.nodes.values() if n.state is not NodeState.LEAVING_POOL]
             dedicated = sum(n.is_dedicated for n in staying)

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from airflow_provider_batch.emulator.errors import ServiceError
 from airflow_provider_batch.emulator.machine import (
+    autoscale_events,
     events,
     fault_events,
     node_events,
@@ -29,6 +30,7 @@ from airflow_provider_batch.emulator.model.assumptions import (
     WallClock,
 )
 from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
+from airflow_provider_batch.emulator.model.autoscale import AutoScaleSettings
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
 from airflow_provider_batch.emulator.model.ids import id_key
@@ -127,6 +129,15 @@ JOBS = st.builds(
     preparation=PREPARATIONS,
     release=st.none() | RELEASES,
 ).map(lambda spec: spec if spec.release or spec.id == "j" else replace(spec, preparation=None))
+FORMULAS = st.sampled_from(
+    [
+        "$TargetDedicatedNodes = 1;",
+        "$TargetDedicatedNodes = 4 * rand(); $NodeDeallocationOption = taskcompletion;",
+        "$TargetDedicatedNodes = $PendingTasks; $TargetLowPriorityNodes = $ActiveTasks - $RunningTasks;",
+        "$TargetLowPriorityNodes = 2; $NodeDeallocationOption = terminate; x = nothing;",
+    ]
+)
+INTERVALS = st.sampled_from([timedelta(seconds=4), timedelta(seconds=30)])
 POOLS = st.builds(
     PoolSpec,
     POOL_IDS,
@@ -137,6 +148,7 @@ POOLS = st.builds(
     task_slots_per_node=st.integers(1, 3),
     node_fill_type=st.sampled_from(NodeFillType),
     start_task=st.none() | st.builds(StartTaskSpec, st.just(COMMAND), st.integers(0, 1), st.booleans()),
+    auto_scale=st.none() | st.none() | st.builds(AutoScaleSettings, FORMULAS, INTERVALS),
 )
 SCHEDULE_IDS = st.sampled_from(["s", "s", "S", "j"])
 AUTO_POOLS = st.builds(
@@ -217,6 +229,8 @@ class AnyOrder(RuleBasedStateMachine):
             preempted_seconds=2.0,
             job_end_seconds=job_end,
             dedicated_core_quota=quota,
+            sample_seconds=2.0,
+            enable_auto_scale_seconds=1.0,
             assumptions=assumptions,
         )
         self.world = Simulation(settings, starts_processes=False)
@@ -260,6 +274,7 @@ class AnyOrder(RuleBasedStateMachine):
             self.world.pool("p", 2, task_slots_per_node=2)
         elif not any(node.state in (NodeState.IDLE, NodeState.RUNNING) for node in pool.nodes.values()):
             self.world.pass_time(3.0)
+            self.ask(autoscale_events.DisableAutoScale, "p")
             self.ask(events.RemoveNodes, "p", tuple(n.id for n in pool.nodes.values()), REQUEUE)
             self.world.end_killed()
             self.ask(events.ResizePool, "p", PoolResize(2))
@@ -425,6 +440,15 @@ class AnyOrder(RuleBasedStateMachine):
         pools = self.world.machine.state.pools.values()
         nodes = [(pool.id, node.id) for pool in pools for node in pool.nodes.values()]
         return data.draw(st.sampled_from(nodes)) if nodes else None
+
+    @rule(pool_id=POOL_IDS, formula=st.none() | FORMULAS, interval=st.none() | INTERVALS, off=st.booleans())
+    def scale_automatically(
+        self, pool_id: str, formula: str | None, interval: timedelta | None, off: bool
+    ) -> None:
+        if off:
+            self.ask(autoscale_events.DisableAutoScale, pool_id)
+        else:
+            self.ask(autoscale_events.EnableAutoScale, pool_id, formula, interval)
 
     def teardown(self) -> None:
         """At the end of all, no node hangs, everything can be deleted, and nothing stays."""
