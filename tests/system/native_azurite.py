@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
-import subprocess
 from pathlib import Path
 
 from demo.ports import free_port
+from tests.azurite_process import installed_azurite
 from tests.system.native_composition import Image
 
 #: ``nc`` of the image, which few machines have; as strict as BusyBox's where the health check uses it
@@ -37,29 +36,6 @@ def azurite_image(tag: str, cache: Path, programs: Path, blob_port: int) -> Imag
     nc.chmod(nc.stat().st_mode | stat.S_IXUSR)
     ports = {"--blobPort": blob_port, "--queuePort": free_port(), "--tablePort": free_port()}
     return Image(
-        programs=[_installed(npm, tag, cache) / "node_modules" / ".bin", programs, Path(npm).parent],
+        programs=[installed_azurite(tag, cache) / "node_modules" / ".bin", programs, Path(npm).parent],
         more_arguments=[word for option, port in ports.items() for word in (option, str(port))],
     )
-
-
-def _installed(npm: str, version: str, cache: Path) -> Path:
-    folder = cache / f"azurite-{version}"
-    if not folder.is_dir():
-        # Under another name first: an interrupted attempt must not count as installed.
-        making = cache / f"{folder.name}.{os.getpid()}"
-        making.mkdir(parents=True)
-        try:
-            result = subprocess.run(
-                [npm, "install", "--no-audit", "--no-fund", "--prefix", str(making), f"azurite@{version}"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            assert result.returncode == 0, f"npm could not install Azurite {version}:\n{result.stdout}"
-            making.rename(folder)
-        except BaseException:
-            shutil.rmtree(making)
-            raise
-    return folder
