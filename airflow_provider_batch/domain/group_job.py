@@ -9,6 +9,10 @@ creates the next one when that has ended.
 Two kinds of generations are told apart by their metadata. What *launch* opened stays open until *finish* ends
 it, since tasks may come at any time. What a late member opened, because nothing was open, ends by itself when
 its tasks have: nobody may come to end it.
+
+A job is created with a short life, and gets its full one when everything is in it, so that an Airflow that
+dies leaves nothing behind. Nothing documented says that an active job may be changed so. Where the service
+refuses it, the job is ended while it is empty, and the next generation has its full life from the start.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ from airflow_provider_batch.exceptions import (
     BatchConflictError,
     BatchNotFoundError,
     BatchOwnershipError,
+    BatchServiceError,
 )
 
 __all__ = [
@@ -65,9 +70,14 @@ LOOK_AHEAD = 10
 #: seconds to wait for a task that was terminated to end, before another attempt at it starts
 RETIRE_PATIENCE = 120.0
 
+#: what is read of a generation
+_GENERATION_SELECT = ("id", "state", "metadata", "executionInfo")
 _LAUNCH = "airflow_launch"
 _FINGERPRINT = "airflow_graph"
 _BLOCKS = "airflow_blocks"
+_FULL_LIFE = "airflow_full_life"
+#: what a job that the service would not change says of its end
+_UNCHANGEABLE = "AirflowJobCannotBeChanged"
 
 
 @dataclass(frozen=True)
@@ -144,6 +154,8 @@ class Generation:
     :param launch: ``max_tries`` of the launch that opened it; None when a late member did.
     :param fingerprint: structure of the graph that was planned into it.
     :param blocks: as :class:`Launched` has them.
+    :param has_full_life: it was created with its full life, since the service would not change it later.
+    :param is_unchangeable: it was ended, since the service would not change it.
     """
 
     number: int
@@ -152,6 +164,8 @@ class Generation:
     launch: int | None = None
     fingerprint: str | None = None
     blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    has_full_life: bool = False
+    is_unchangeable: bool = False
 
 
 def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
@@ -165,7 +179,7 @@ def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
     number = 1
     while True:
         batch_job_id = ids.group_job_id(group, number)
-        job = yield from get_or_none(requests.get_job(batch_job_id, ("id", "state", "metadata")))
+        job = yield from get_or_none(requests.get_job(batch_job_id, _GENERATION_SELECT))
         if job is not None:
             found.append(_generation(group, number, job))
         elif number == 1:
@@ -179,7 +193,7 @@ def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
 def _later_generations(group: GroupIdentity) -> Flow[list[Generation]]:
     later = {ids.group_job_id(group, n): n for n in range(2, 2 + LOOK_AHEAD)}
     filter_ = " or ".join(f"id eq {requests.odata_string(batch_job_id)}" for batch_job_id in later)
-    jobs = yield from pages(requests.list_jobs(("id", "state", "metadata"), filter_))
+    jobs = yield from pages(requests.list_jobs(_GENERATION_SELECT, filter_))
     found = [
         _generation(group, later[str(job["id"])], Answer(json=job)) for job in jobs if job.get("id") in later
     ]
@@ -204,10 +218,62 @@ def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
         launch=int(launch_) if launch_ is not None else None,
         fingerprint=ids.named_value(metadata, _FINGERPRINT),
         blocks=json.loads(ids.named_value(metadata, _BLOCKS) or "{}"),
+        has_full_life=ids.named_value(metadata, _FULL_LIFE) is not None,
+        is_unchangeable=(job.json.get("executionInfo") or {}).get("terminateReason") == _UNCHANGEABLE,
     )
 
 
-def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Generation | None]:
+def _create_next(
+    plan: GroupJobPlan, found: Sequence[Generation], own: Mapping[str, str]
+) -> Flow[Generation | None]:
+    """Create the next generation; None when it is to be looked again what exists."""
+    number = found[-1].number + 1 if found else 1
+    if any(generation.is_unchangeable for generation in found):
+        return (yield from _create(plan, number, {**own, _FULL_LIFE: "yes"}, _full_life(plan)))
+    short = {**(plan.job.get("constraints") or {}), "maxWallClockTime": SUBMISSION_WALL_CLOCK}
+    created = yield from _create(plan, number, own, short)
+    if created is None or (yield from _can_be_changed(created)):
+        return created
+    return None
+
+
+def _full_life(plan: GroupJobPlan) -> dict[str, Any]:
+    return {"maxWallClockTime": plan.wall_clock, **(plan.job.get("constraints") or {})}
+
+
+def _is_usable(generation: Generation) -> Flow[bool]:
+    """Tell whether a job that we find can be used; who created it may have died before that was asked."""
+    if generation.has_full_life:
+        return True
+    tasks: Answer = yield requests.list_tasks(generation.batch_job_id, ("id",))
+    return bool(tasks.json.get("value")) or (yield from _can_be_changed(generation))
+
+
+def _can_be_changed(generation: Generation) -> Flow[bool]:
+    """Tell whether the service changes an empty job; one that it does not is ended."""
+    try:
+        yield from _patch(generation.batch_job_id, {"onAllTasksComplete": "noaction"})
+    except BatchConflictError as error:
+        if error.code in JOB_ENDED:
+            return True  # who uses it finds that out
+        yield Log(
+            f"The service does not change Batch job {generation.batch_job_id} ({error.code}); the next "
+            "generation gets its full life from the start.",
+            "WARNING",
+        )
+    except BatchServiceError as error:
+        if error.code != "InvalidPropertyValue":
+            raise
+        return True  # somebody has told it meanwhile to end by itself
+    else:
+        return True
+    yield from _terminate(generation, _UNCHANGEABLE)
+    return False
+
+
+def _create(
+    plan: GroupJobPlan, number: int, own: Mapping[str, str], constraints: Mapping[str, Any]
+) -> Flow[Generation | None]:
     """Create one generation; None when somebody else was quicker, or ours was made by a request repeated."""
     batch_job_id = ids.group_job_id(plan.group, number)
     metadata = ids.group_job_metadata(plan.group, number)
@@ -219,8 +285,7 @@ def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Gen
         "metadata": with_ours(plan.job.get("metadata"), metadata),
         "usesTaskDependencies": True,
         "onAllTasksComplete": "noaction",
-        # An Airflow that dies before everything is submitted leaves nothing behind that lives longer.
-        "constraints": {**(plan.job.get("constraints") or {}), "maxWallClockTime": SUBMISSION_WALL_CLOCK},
+        "constraints": constraints,
     }
     try:
         yield requests.create_job(body)
@@ -234,11 +299,14 @@ def _create(plan: GroupJobPlan, number: int, own: Mapping[str, str]) -> Flow[Gen
 
 def _update(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
     """Give the job its full life; until now it had the short one of a submission."""
-    constraints = {"maxWallClockTime": plan.wall_clock, **(plan.job.get("constraints") or {})}
-    body = {"onAllTasksComplete": on_all_tasks_complete, "constraints": constraints}
+    body = {"onAllTasksComplete": on_all_tasks_complete, "constraints": _full_life(plan)}
+    yield from _patch(generation.batch_job_id, body)
+
+
+def _patch(batch_job_id: str, body: Mapping[str, Any]) -> Flow[None]:
     for last in (*[False] * (UPDATE_TRIES - 1), True):
         try:
-            yield requests.update_job(generation.batch_job_id, body)
+            yield requests.update_job(batch_job_id, body)
         except AzureBatchError as error:
             if last or not polling.is_transient(error):
                 raise
@@ -297,13 +365,16 @@ class Opening:
         # Numbers mean nothing in another structure; other ids mean the same in each.
         return generation.launch == self.max_tries and generation.blocks == self.blocks
 
-    def leaves_open(self, generation: Generation) -> bool:
+    def goes_on_with(self, generation: Generation) -> bool:
         """
-        Tell whether the job of an earlier launch goes on, with members that repair themselves.
+        Tell whether a job stays the group's: what launch planned is completed, or members repair themselves.
 
-        :param generation: a job that launch opened.
+        :param generation: an open job.
         """
-        return generation.launch != self.max_tries and not self.start_over
+        if generation.launch is None:
+            return False
+        leaves_open = generation.launch != self.max_tries and not self.start_over
+        return leaves_open or self.continues(generation)
 
 
 def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generation, bool]]:
@@ -321,21 +392,20 @@ def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generati
     for _ in range(MAX_ROUNDS):
         found = yield from generations_of(plan.group)
         still_open = [generation for generation in reversed(found) if generation.is_open]
-        for generation in still_open:
-            if generation.launch is None:
-                continue
-            if opening.continues(generation):
-                return generation, True
-            if opening.leaves_open(generation):
-                return generation, False
+        chosen = next((generation for generation in still_open if opening.goes_on_with(generation)), None)
+        if chosen is not None and opening.continues(chosen):
+            if (yield from _is_usable(chosen)):
+                return chosen, True
+            continue
+        if chosen is not None:
+            return chosen, False
         for generation in still_open:
             # What a late member opened goes on beside the plan, unless its work is planned too.
             if generation.launch is not None or opening.start_over:
                 yield from _terminate(generation, "AirflowGroupStartsOver")
         if found and opening.is_idle:
             return found[-1], False
-        number = found[-1].number + 1 if found else 1
-        created = yield from _create(plan, number, opening.metadata())
+        created = yield from _create_next(plan, found, opening.metadata())
         if created is not None:
             return created, True
     raise _too_many(plan)
@@ -357,7 +427,8 @@ def launch(
         listed = yield from pages(requests.list_tasks(generation.batch_job_id, ("id",)))
         known = frozenset(str(task["id"]) for task in listed)
     added = yield from collection.add_tasks(generation.batch_job_id, bodies, known)
-    if generation.launch is not None:  # what a late member opened is to end by itself
+    # What a late member opened is to end by itself.
+    if generation.launch is not None and not generation.has_full_life:
         yield from _update(plan, generation, "noaction")
     return LaunchedJob(generation, added.added, added.existed)
 
@@ -412,11 +483,13 @@ def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tupl
         chosen = yield from _where_it_is(task, found)
         if isinstance(chosen, Submission):
             return chosen
-        if chosen is not None:
+        if chosen is not None and (chosen.launch is not None or (yield from _is_usable(chosen))):
             # Who created it for a late member may have died before it was told to end by itself.
             return chosen, chosen.launch is None
+        if chosen is not None:
+            continue
         yield from ensure_pool(plan.batch_pool_id, plan.pool)
-        created = yield from _create(plan, found[-1].number + 1 if found else 1, {})
+        created = yield from _create_next(plan, found, {})
         if created is not None:
             return created, True
     raise _too_many(plan)
@@ -444,6 +517,9 @@ def _where_it_is(task: TaskPlan, found: Sequence[Generation]) -> Flow[Submission
 
 
 def _end_by_itself(plan: GroupJobPlan, generation: Generation) -> Flow[None]:
+    if generation.has_full_life:
+        yield Log(f"Batch job {generation.batch_job_id} stays open until finish runs, or its time is up.")
+        return
     try:
         yield from _update(plan, generation, "terminatejob")
     except BatchConflictError as error:

@@ -24,16 +24,14 @@ from airflow_provider_batch.domain import group_job, ids, requests, watch
 from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.flow import drive, pages
 from airflow_provider_batch.domain.group_end import finish_group
-from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, Opening, end_jobs
+from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.membership import MemberPlan, submit_member
-from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.pools import create_or_adopt_pool
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan, task_fingerprint
 from airflow_provider_batch.domain.watch import WatchOptions
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
-from airflow_provider_batch.exceptions import BatchConflictError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.triggers import end_events, kill, launch_news
@@ -60,6 +58,7 @@ OTHER_ANSWERS = [
     ("stale_counts", "3600"),
     ("enum_case", "capital"),
     ("wall_clock", "total"),
+    ("patch_active_job", "refused"),
     ("etag_on_node_changes", "moves"),
 ]
 
@@ -479,17 +478,4 @@ async def test_kill_of_a_late_member_ends_its_task_wherever_etags_move(
     task = await asyncio.to_thread(airflow.hook.send, requests.get_task(submission.key))
     assert task.json["executionInfo"]["failureInfo"]["code"] == "TaskEnded"
     await asyncio.to_thread(airflow.finish)
-    check_that_nothing_is_left(airflow)
-
-
-def test_launch_ends_its_job_and_says_why_where_a_job_cannot_be_changed(
-    airflow: Airflow, assume: Assume
-) -> None:
-    assume("patch_active_job", "refused")
-    with pytest.raises(BatchConflictError) as caught:
-        airflow.launch()
-    assert caught.value.code == "OperationInvalidForCurrentState"
-    assert not is_transient(caught.value), "else a retry of launch would take the job over"
-    airflow.drive(end_jobs(airflow.group, "AirflowLaunchFailed"))
-    airflow.finish()
     check_that_nothing_is_left(airflow)

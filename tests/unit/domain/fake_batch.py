@@ -91,6 +91,8 @@ class FakeBatch:
         self.crash_at: tuple[int, str] | None = None
         #: whether what nodes do moves the ETag of a task too
         self.moving_etags = False
+        #: whether an active job is never changed
+        self.refuses_changes = False
         self._failures: list[tuple[str, BaseException, str]] = []
         self._hooks: list[tuple[str, Callable[[FakeBatch], Any]]] = []
         self._etags = 0
@@ -318,6 +320,8 @@ class FakeBatch:
     def _update_job(self, request: Request, job_id: str) -> Answer:
         job = self._open_job(request, job_id)
         _check_condition(request, job)
+        if self.refuses_changes:
+            raise service_error("OperationInvalidForCurrentState", request.operation)
         wanted = request.json.get("onAllTasksComplete")
         if wanted == "noaction" and job.get("onAllTasksComplete") == "terminatejob":
             raise service_error("InvalidPropertyValue", request.operation)

@@ -108,7 +108,26 @@ def after_an_ended_job() -> FakeBatch:
     return batch
 
 
-SITUATIONS = [fresh, half_launched, after_an_ended_job, late_first]
+def unchangeable() -> FakeBatch:
+    batch = account()
+    batch.refuses_changes = True
+    return batch
+
+
+def unchangeable_after_an_ended_job() -> FakeBatch:
+    batch, _ = launched(batch=unchangeable())
+    go(batch, end_jobs(GROUP, "test"))
+    return batch
+
+
+SITUATIONS = [
+    fresh,
+    half_launched,
+    after_an_ended_job,
+    late_first,
+    unchangeable,
+    unchangeable_after_an_ended_job,
+]
 
 
 def many() -> list[dict[str, Any]]:
@@ -357,9 +376,44 @@ def test_a_passing_failure_to_give_the_job_its_life_is_tried_again() -> None:
 
 def test_a_job_that_cannot_be_given_its_life_fails_launch() -> None:
     batch = account()
-    batch.fail("update_job", service_error("InvalidPropertyValue"))
+    batch.fail("update_job", service_error("InvalidPropertyValue"), times=2)
     with pytest.raises(BatchServiceError, match="InvalidPropertyValue"):
         go(batch, launching(chain()))
+
+
+def test_a_job_that_cannot_be_changed_is_followed_by_one_that_has_its_full_life_from_the_start() -> None:
+    plan = replace(PLAN, wall_clock="P3D", job={"constraints": {"maxTaskRetryCount": 2}})
+    batch = unchangeable()
+    said = go(batch, launching(chain(), plan=plan, is_new=True))
+    assert said.batch_job_id == job(2)
+    assert batch.active_jobs() == ["nightly", job(2)]
+    assert batch.jobs[job(2)]["constraints"] == {"maxWallClockTime": "P3D", "maxTaskRetryCount": 2}
+    assert batch.jobs[job(2)]["onAllTasksComplete"] == "noaction"
+    assert {key.batch_job_id for key in batch.live_tasks()} == {job(2)}
+
+
+def test_a_job_that_cannot_be_changed_is_found_out_once() -> None:
+    batch = unchangeable_after_an_ended_job()
+    assert go(batch, launching(chain(), replace(OPENING, max_tries=1))).batch_job_id == job(3)
+    assert batch.operations().count("update_job") == 1
+
+
+def test_a_late_member_whose_job_cannot_be_changed_shares_one_that_stays_open() -> None:
+    batch = unchangeable()
+    assert submitted(batch).key.batch_job_id == submitted(batch, "other").key.batch_job_id == job(2)
+    for key in batch.live_tasks():
+        batch.complete(key)
+    assert batch.active_jobs() == ["nightly", job(2)]
+    go(batch, end_jobs(GROUP, "test"))
+    assert batch.active_jobs() == ["nightly"]
+
+
+def test_a_job_with_tasks_is_never_ended_because_it_cannot_be_changed() -> None:
+    batch = half_launched()
+    batch.refuses_changes = True
+    with pytest.raises(BatchConflictError, match="OperationInvalidForCurrentState"):
+        go(batch, launching(chain()))
+    assert JOB in batch.active_jobs()
 
 
 def test_a_missing_pool_is_named_before_a_job_is_created() -> None:
@@ -455,6 +509,8 @@ LATE = [
     late_failed_in_launchs_job,
     late_succeeded,
     late_before_launch,
+    unchangeable,
+    unchangeable_after_an_ended_job,
 ]
 
 

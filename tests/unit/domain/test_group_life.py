@@ -71,11 +71,13 @@ class Instance:
 
 class GroupLife(RuleBasedStateMachine):
     moving_etags = False
+    refuses_changes = False
 
     @initialize()
     def start(self) -> None:
         self.batch: FakeBatch = account()
         self.batch.moving_etags = self.moving_etags
+        self.batch.refuses_changes = self.refuses_changes
         self.process = Process(self.batch)
         self.said: Launched | None = None
         self.launch_tries = 0
@@ -448,8 +450,16 @@ class GroupLifeWithMovingETags(GroupLife):
     moving_etags = True
 
 
+class GroupLifeOfJobsThatCannotBeChanged(GroupLife):
+    """A job keeps the life that it was created with."""
+
+    refuses_changes = True
+
+
 SETTINGS = settings(max_examples=150, stateful_step_count=40, deadline=None)
 GroupLife.TestCase.settings = SETTINGS
 TestGroupLife = GroupLife.TestCase
 GroupLifeWithMovingETags.TestCase.settings = SETTINGS
 TestGroupLifeWithMovingETags = GroupLifeWithMovingETags.TestCase
+GroupLifeOfJobsThatCannotBeChanged.TestCase.settings = SETTINGS
+TestGroupLifeOfJobsThatCannotBeChanged = GroupLifeOfJobsThatCannotBeChanged.TestCase
