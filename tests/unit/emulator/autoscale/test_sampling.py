@@ -37,6 +37,7 @@ def test_window_without_its_last_minute_has_18_of_20_samples():
     assert len(value(f"$CPUPercent.GetSample({window})", CPUPercent=MINUTE_OLD)) == 18
     assert value(f"$CPUPercent.GetSamplePercent({window})", CPUPercent=MINUTE_OLD) == 90
     assert len(value(f"$CPUPercent.GetSample({window}, 80)", CPUPercent=MINUTE_OLD)) == 18
+    assert len(value(f"$CPUPercent.GetSample({window}, 90)", CPUPercent=MINUTE_OLD)) == 18
     assert error(f"$CPUPercent.GetSample({window}, 95)", CPUPercent=MINUTE_OLD) == (
         "Line 1, Col 5: Insufficient data from data set: $CPUPercent wanted 95%, received 90%"
     )

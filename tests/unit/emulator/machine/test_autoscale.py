@@ -115,6 +115,17 @@ def test_pool_without_its_nodes_is_tried_again_at_the_next_evaluation():
     assert not pool.resize_errors
 
 
+def test_failed_evaluation_resizes_nothing_although_nodes_are_missing():
+    machine = Simulation(MachineSettings(node_start_seconds=3.0, dedicated_core_quota=4))
+    machine.pool("other", 2)
+    pool = scaled(machine, "$TargetDedicatedNodes = 2;")
+    enable(machine, "$TargetDedicatedNodes = nothing;")
+    machine.do(events.ResizePool, "other", PoolResize(0))
+    machine.pass_time(20 * MINUTE)
+    assert (pool.target_dedicated_nodes, len(machine.nodes())) == (2, 0)
+    assert pool.resize_errors
+
+
 def test_resize_errors_stay_when_the_formula_comes_back_to_what_the_pool_has():
     """As reported of the service: nothing is resized then, and only a resize clears them."""
     machine = Simulation(MachineSettings(node_start_seconds=3.0, dedicated_core_quota=0))
@@ -181,6 +192,14 @@ def test_sample_is_taken_each_30_seconds_and_a_day_is_kept(machine: Simulation):
     machine.pass_time(5 * MINUTE)
     assert len(scaling(pool).metrics.samples["$PendingTasks"]) == 10
     assert scaling(pool).metrics.limit == 24 * 3600 / 30
+
+
+def test_scaling_that_is_enabled_again_is_sampled_once(machine: Simulation):
+    pool = scaled(machine, "x = 1")
+    machine.do(DisableAutoScale, "p")
+    enable(machine, "x = 2")
+    machine.pass_time(5 * MINUTE)
+    assert len(scaling(pool).metrics.samples["$PendingTasks"]) == 10
 
 
 def test_history_is_bounded():
