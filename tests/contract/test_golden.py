@@ -92,6 +92,19 @@ def test_job_ended_by_a_failed_task_has_the_recorded_shape(look: Look, sync_batc
     assert found["executionInfo"]["terminateReason"] == recorded["executionInfo"]["terminateReason"]
 
 
+@pytest.mark.verified(on="azure-sdk-for-python test_batch_job_schedules", api_version="2023-05-01.17.0")
+def test_job_schedule_and_its_job_have_the_recorded_shapes(look: Look, sync_batch: SyncBatch):
+    recorded = golden("job_schedule")
+    name = new_id("schedule")
+    body = {member: recorded[member] for member in ("schedule", "jobSpecification")}
+    sync_batch.call("create_job_schedule", {"id": name, **body})
+    found = look(f"/jobschedules/{name}")
+    same_shape("job_schedule", found)
+    assert {member: found[member] for member in body} == body
+    assert found["executionInfo"]["recentJob"]["id"] == f"{name}:job-1"
+    same_shape("job_list_from_schedule", look(f"/jobschedules/{name}/jobs"))
+
+
 @pytest.mark.verified(on="azure-powershell TestTerminateTask", api_version="2024-02-01.19.0")
 def test_waiting_and_then_terminated_task_has_the_recorded_shapes(
     look: Look, sync_batch: SyncBatch, pool_id: str

@@ -209,7 +209,6 @@ def test_job_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, change
         {"jobManagerTask": {"id": "m", "commandLine": "x"}},
         {"jobPreparationTask": {"commandLine": "x"}},
         {"jobReleaseTask": {"commandLine": "x"}},
-        {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job"}}},
         {"networkConfiguration": {"subnetId": "s", "skipWithdrawFromVNet": True}},
         {"allowTaskPreemption": True},
     ],

@@ -11,10 +11,11 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from itertools import product
+from urllib.parse import quote, unquote
 
 from airflow_provider_batch.emulator import errors
 
@@ -109,8 +110,21 @@ def check_signature(request: SignedRequest, account: str, keys: Sequence[str], n
 
 
 def _acceptable_texts(request: SignedRequest, account: str) -> Iterable[str]:
-    for length, lower in product(_acceptable_lengths(request), (False, True)):
-        yield string_to_sign(request, account, content_length=length, lower_names=lower)
+    for path, length, lower in product(
+        _acceptable_paths(request.raw_path), _acceptable_lengths(request), (False, True)
+    ):
+        same = replace(request, raw_path=path)
+        yield string_to_sign(same, account, content_length=length, lower_names=lower)
+
+
+def _acceptable_paths(raw_path: str) -> Iterable[str]:
+    """
+    The path as sent, and as azure-batch signs it.
+
+    Its aio client signs ``/jobs/s%3Ajob-1`` and sends ``/jobs/s:job-1``, since aiohttp spells addresses anew.
+    """
+    signed = "/".join(quote(unquote(part), safe="") for part in raw_path.split("/"))
+    return dict.fromkeys((raw_path, signed))
 
 
 def _acceptable_lengths(request: SignedRequest) -> Sequence[str]:

@@ -77,7 +77,9 @@ def test_string_to_sign_is_the_one_of_the_sdk():
 def test_lower_case_query_names_are_accepted_as_documented():
     text = string_to_sign(LIST_TASKS, ACCOUNT, content_length="", lower_names=True)
     assert "\ntimeout:20" in text
-    check_signature(changed(LIST_TASKS, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW)
+    check_signature(
+        changed(LIST_TASKS, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW
+    )
 
 
 def test_date_header_may_stand_for_ocp_date():
@@ -92,6 +94,15 @@ def test_absent_body_may_be_signed_as_empty_or_as_zero(length):
     request = SignedRequest("DELETE", "/jobs/j", [("api-version", "2025-06-01")], {"ocp-date": DATE})
     text = string_to_sign(request, ACCOUNT, content_length=length, lower_names=False)
     check_signature(changed(request, authorization=f"SharedKey acct:{sign(text, KEY)}"), ACCOUNT, [KEY], NOW)
+
+
+def test_path_may_be_signed_percent_encoded_and_sent_as_aiohttp_spells_it():
+    signed = SignedRequest("GET", "/jobs/s%3Ajob-1/files/wd%2Fa%20b", [], {"ocp-date": DATE})
+    text = string_to_sign(signed, ACCOUNT, content_length="", lower_names=False)
+    request = changed(signed, authorization=f"SharedKey acct:{sign(text, KEY)}")
+    sent = dataclasses.replace(request, raw_path="/jobs/s:job-1/files/wd%2Fa%20b")
+    check_signature(sent, ACCOUNT, [KEY], NOW)
+    refusal(dataclasses.replace(sent, raw_path="/jobs/s:job-1/files/wd/a%20b"))
 
 
 @pytest.mark.parametrize(
