@@ -446,7 +446,7 @@ def test_replaced_properties_of_a_pool_lose_what_is_omitted(batch: Batch):
 def test_replacing_properties_needs_packages_and_metadata(
     emulator: EmulatorProcess, pool_id: str, missing: str
 ):
-    body = {"metadata": [], "applicationPackageReferences": []}
+    body: dict[str, Any] = {"metadata": [], "applicationPackageReferences": []}
     del body[missing]
     answer = send(emulator, "POST", f"/pools/{pool_id}/updateproperties", body)
     assert (answer.status, answer.code) == (400, "MissingRequiredProperty")
@@ -454,6 +454,6 @@ def test_replacing_properties_needs_packages_and_metadata(
 
 @pytest.mark.assumed(source=REFERENCE + "section 1.10")
 def test_stale_etag_refuses_the_replacement_of_properties(emulator: EmulatorProcess, pool_id: str):
-    body = {"metadata": [], "applicationPackageReferences": []}
+    body: dict[str, Any] = {"metadata": [], "applicationPackageReferences": []}
     answer = send(emulator, "POST", f"/pools/{pool_id}/updateproperties", body, headers={"If-Match": '"0x0"'})
     assert (answer.status, answer.code) == (412, "ConditionNotMet")

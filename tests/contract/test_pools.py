@@ -270,16 +270,12 @@ def test_pool_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, chang
 @pytest.mark.parametrize(
     "change",
     [
-        {"applicationPackageReferences": [{"applicationId": "app"}]},
-        {"mountConfiguration": [{"nfsMountConfiguration": {"source": "s", "relativeMountPath": "p"}}]},
         {
             "virtualMachineConfiguration": {
                 **IMAGE,
                 "imageReference": {"virtualMachineImageId": "/subscriptions/x"},
             }
         },
-        {"virtualMachineConfiguration": {**IMAGE, "containerConfiguration": {"type": "dockerCompatible"}}},
-        {"startTask": {"commandLine": "x", "containerSettings": {"imageName": "i"}}},
         {
             "virtualMachineConfiguration": {
                 "imageReference": {

@@ -85,7 +85,7 @@ def lose_files(world: World, event: events.LoseFiles) -> None:
 def fail_start_task(world: World, event: events.FailStartTask) -> None:
     """Let start tasks fail that have not begun yet."""
     pool_key = id_key(event.pool_id)
-    wanted = [id_key(node_id) for node_id in event.node_ids] or [None] * event.times
+    wanted: list[str | None] = [id_key(node_id) for node_id in event.node_ids] or [None] * event.times
     world.faults.start_tasks += [StartTaskFault(pool_key, key, event.exit_code) for key in wanted]
 
 
