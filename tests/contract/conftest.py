@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.azurite_process import AzuriteProcess
 from tests.contract.clients import Batch, SyncBatch, batches, new_id, pool_body, wait_for
 from tests.emulator_process import EmulatorProcess, emulator_processes
 
@@ -32,6 +33,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmulatorProcess]:
     """One emulator for all tests; each test takes ids of its own."""
     yield from emulator_processes(tmp_path_factory.mktemp("emulator"))
+
+
+@pytest.fixture(scope="session")
+def azurite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteProcess]:
+    """Blob storage for all tests; each test takes containers of its own."""
+    with AzuriteProcess.start(tmp_path_factory.mktemp("azurite")) as process:
+        yield process
 
 
 @pytest.fixture(scope="session", params=["sync", "aio"])

@@ -27,6 +27,8 @@ from tests.contract.sdk_schema import annotation_of, rest_fields
 _ID = "[^/]+"
 #: method and path of an answer with a JSON body -> model, and whether it is a page of them
 MODELS: list[tuple[str, str, str, bool]] = [
+    ("GET", "/applications", "BatchApplication", True),
+    ("GET", f"/applications/{_ID}", "BatchApplication", False),
     ("GET", "/supportedimages", "BatchSupportedImage", True),
     ("GET", "/nodecounts", "BatchPoolNodeCounts", True),
     ("GET", "/pools", "BatchPool", True),
