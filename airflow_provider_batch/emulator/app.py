@@ -18,7 +18,8 @@ from airflow_provider_batch.emulator import (
     DEFAULT_SUBSCRIPTION_ID,
 )
 from airflow_provider_batch.emulator.clock import ScaledClock
-from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.engine.engine import Engine, MakeExecutor
+from airflow_provider_batch.emulator.execution.simulated import SimulatedExecutor
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.middleware.authentication import Authentication
 from airflow_provider_batch.emulator.middleware.bodies import BodyLimit
@@ -67,6 +68,7 @@ class Settings:
     :param bearer_token: the only bearer token that passes; see :class:`Access` for None.
     :param auto_storage: the storage account that is linked with the account.
     :param time_scale: seconds that pass for the account in one real second.
+    :param simulated_seconds: how long simulated commands take that do not say; None to run real ones.
     """
 
     account_name: str
@@ -78,6 +80,7 @@ class Settings:
     log_level: str = "warning"
     assumptions: Assumptions = field(default_factory=Assumptions)
     time_scale: float = 1.0
+    simulated_seconds: str | None = None
     bearer_token: str | None = None
     subscription_id: str = DEFAULT_SUBSCRIPTION_ID
     resource_group: str = DEFAULT_RESOURCE_GROUP
@@ -121,6 +124,12 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
     return app
 
 
+def _executor(simulated_seconds: str | None) -> MakeExecutor | None:
+    if simulated_seconds is None:
+        return None
+    return lambda reports, later: SimulatedExecutor(reports, later, simulated_seconds)
+
+
 def serve(settings: Settings, listener: socket.socket, listening: Callable[[], None]) -> None:
     """
     Serve until SIGINT or SIGTERM; every process of every task is ended before this returns.
@@ -138,6 +147,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
         ),
         clock=clock,
         auto_storage=settings.auto_storage,
+        executor=_executor(settings.simulated_seconds),
     )
     connections = Connections()
     try:

@@ -94,6 +94,19 @@ def parser() -> argparse.ArgumentParser:
         help="seconds that pass for the account in one real second; tasks' processes are not faster",
     )
     serve.add_argument(
+        "--executor",
+        choices=("local", "simulated"),
+        default="local",
+        help="local runs commands here; simulated runs nothing: tasks only take time, see docs/emulator.md",
+    )
+    serve.add_argument(
+        "--simulated-seconds",
+        type=_simulated_seconds,
+        default="1",
+        metavar="SECONDS",
+        help="how long a simulated command takes that does not say: a number, or a range such as 2..10",
+    )
+    serve.add_argument(
         "--allowed-host",
         action="append",
         default=[],
@@ -168,6 +181,7 @@ def _serve(options: argparse.Namespace) -> int:
             log_level=options.log_level,
             assumptions=assumptions,
             time_scale=options.time_scale,
+            simulated_seconds=options.simulated_seconds if options.executor == "simulated" else None,
             bearer_token=options.bearer_token,
             subscription_id=options.subscription_id,
             resource_group=options.resource_group,
@@ -305,3 +319,13 @@ def _scale(text: str) -> float:
     if not 0 <= scale <= 100_000:
         raise argparse.ArgumentTypeError("a factor from 0 to 100000 is expected")
     return scale
+
+
+def _simulated_seconds(text: str) -> str:
+    from airflow_provider_batch.emulator.execution.simulated import parse_seconds
+
+    try:
+        parse_seconds(text, "")
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text

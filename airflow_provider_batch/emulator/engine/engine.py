@@ -58,6 +58,10 @@ from airflow_provider_batch.emulator.storage.trees import FileTree
 _log = logging.getLogger(__name__)
 
 NO_CONDITIONS = Conditions()
+
+MakeExecutor = Callable[[Reports, Callable[[float, Callable[[], None]], None]], Executor]
+"""Makes an executor: who is told what became of a run, and what calls a function after some seconds."""
+
 _PACKAGE_LIFETIME = timedelta(hours=4)
 
 
@@ -76,7 +80,7 @@ class Engine:
     :param account_url: likewise; may be set later (``engine.account_url = ...``) when the port is known.
     :param clock: the system's by default.
     :param auto_storage: the storage account that is linked with the account; None without.
-    :param executor: makes another executor than real processes, for tests.
+    :param executor: makes another executor than real processes, given who is told and the alarm clock.
     :param run_timers: False for tests with a manual clock, which call :meth:`fire_due_timers`.
     """
 
@@ -90,7 +94,7 @@ class Engine:
         execution_settings: ExecutionSettings | None = None,
         auto_storage: AutoStorage | None = None,
         clock: MovableClock | None = None,
-        executor: Callable[[Reports], Executor] | None = None,
+        executor: MakeExecutor | None = None,
         run_timers: bool = True,
     ) -> None:
         self.account_name = account_name
@@ -108,7 +112,7 @@ class Engine:
         self._closed = False
         reports = RunReports(self._hear)
         local = execution_settings or ExecutionSettings()
-        self._executor = executor(reports) if executor else self._local(reports, local)
+        self._executor = executor(reports, self._later) if executor else self._local(reports, local)
         self._timer_thread = threading.Thread(target=self._run_timers, name="batch-timers", daemon=True)
         if run_timers:
             self._timer_thread.start()
@@ -163,6 +167,12 @@ class Engine:
     def now(self) -> datetime:
         """Return the engine's time."""
         return self._clock.now()
+
+    def _later(self, seconds: float, call: Callable[[], None]) -> None:
+        """Call a function under the lock after some seconds of the account's time."""
+        with self._changed:
+            self._timers.put(self.now() + timedelta(seconds=seconds), call)
+            self._changed.notify_all()
 
     # --- time ----------------------------------------------------------------------------------------
 
@@ -457,7 +467,10 @@ class Engine:
         """
         with self._lock:
             while (timer := self._timers.take_due(self.now())) is not None:
-                self.feed(events.TimerDue(self.now(), timer))
+                if callable(timer):
+                    timer()
+                else:
+                    self.feed(events.TimerDue(self.now(), timer))
 
     # --- events and instructions ---------------------------------------------------------------------
 

@@ -1,22 +1,25 @@
-"""The moments that the machine waits for, soonest first."""
+"""The moments that the machine, or an executor in the account's time, waits for; soonest first."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import count
 
 from airflow_provider_batch.emulator.machine.timers import Timer
 
+Due = Timer | Callable[[], None]
+
 
 class TimerQueue:
     """Timers by the time when they are due; those of the same time in the order in which they were set."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[datetime, int, Timer]] = []
+        self._heap: list[tuple[datetime, int, Due]] = []
         self._numbers = count()
 
-    def put(self, due: datetime, timer: Timer) -> None:
+    def put(self, due: datetime, timer: Due) -> None:
         """Set a timer."""
         heappush(self._heap, (due, next(self._numbers), timer))
 
@@ -24,7 +27,7 @@ class TimerQueue:
         """Return the time of the soonest timer; None without any."""
         return self._heap[0][0] if self._heap else None
 
-    def take_due(self, now: datetime) -> Timer | None:
+    def take_due(self, now: datetime) -> Due | None:
         """Return and forget the soonest timer that is due; None if there is none."""
         if self._heap and self._heap[0][0] <= now:
             return heappop(self._heap)[2]

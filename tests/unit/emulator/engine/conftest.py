@@ -32,7 +32,7 @@ class Account:
             run_timers=False,
         )
 
-    def _executor(self, reports: Reports) -> ScriptedExecutor:
+    def _executor(self, reports: Reports, _later: object) -> ScriptedExecutor:
         self.executors.append(ScriptedExecutor(reports))
         return self.executors[-1]
 

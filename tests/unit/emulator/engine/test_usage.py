@@ -25,7 +25,9 @@ DISKS = """   8       0 sda {reads} 0 {read_sectors} 0 {writes} 0 {written_secto
 
 def show(proc: Path, *, busy: int, idle: int, moved: int) -> None:
     (proc / "net").mkdir(exist_ok=True)
-    (proc / "stat").write_text(f"cpu  {busy} 0 0 {idle - 50} {50 + busy - 100} 0 0 0 77 77\ncpu0 1 2 3\nctxt 5\n")
+    (proc / "stat").write_text(
+        f"cpu  {busy} 0 0 {idle - 50} {50 + busy - 100} 0 0 0 77 77\ncpu0 1 2 3\nctxt 5\n"
+    )
     (proc / "meminfo").write_text(MEMINFO)
     (proc / "net" / "dev").write_text(NET.format(received=moved, sent=2 * moved))
     numbers = {"reads": moved, "read_sectors": 2 * moved, "writes": 3 * moved, "written_sectors": 4 * moved}
