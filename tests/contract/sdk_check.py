@@ -55,14 +55,16 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("POST", f"/pools/{_ID}/evaluateautoscale", "AutoScaleRun", False),
 ]
 #: required by the model, yet absent in recordings of the real service: field -> states in which it is
-ABSENT_IN_RECORDINGS = {
+ABSENT_IN_RECORDINGS: dict[tuple[str, str], tuple[str | None, ...]] = {
     ("BatchNode", "lastBootTime"): (
         "creating",
         "starting",
         "unusable",
         "leavingpool",
         "preempted",
-    )
+    ),
+    # never shown again
+    ("UserAccount", "password"): (None,),
 }
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{0,6}[1-9])?Z")
 _DURATION = re.compile(r"P(?=.)(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?")

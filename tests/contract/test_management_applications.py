@@ -183,8 +183,8 @@ def test_active_version_is_replaced_only_where_updates_are_allowed(
 @assumed
 @pytest.mark.parametrize("version", ["1/2", "a b", "v" * 65, "é"])
 def test_illegal_version_is_refused(management: Management, application_id: str, version: str):
-    arguments = (application_id, version, {})
-    assert code_of_call(management, "application_package.create", *arguments) == "InvalidPropertyValue"
+    code = code_of_call(management, "application_package.create", application_id, version, {})
+    assert code == "InvalidPropertyValue"
     assert management.call("application_package.list", *ACCOUNT, application_id) == []
 
 
