@@ -351,6 +351,17 @@ def test_task_in_a_job_of_a_schedule_runs_below_the_schedule(batch: Batch, pool_
     batch.call("begin_delete_job_schedule", name)
 
 
+@pytest.mark.assumed(source=REFERENCE + "sections 3.5 and 3.6")
+def test_job_manager_ends_its_job_and_with_it_a_schedule_that_does_not_recur(batch: Batch, pool_id: str):
+    manager = {"id": "manager", "commandLine": "true"}
+    name = create(batch, pool_id, schedule={}, jobManagerTask=manager)
+    schedule = wait_for(lambda: batch.call("get_job_schedule", name), lambda seen: seen.state == "completed")
+    assert schedule.job_specification.job_manager_task.kill_job_on_completion
+    job = batch.call("get_job", f"{name}:job-1")
+    assert (job.state, job.execution_info.termination_reason) == ("completed", "JMComplete")
+    assert [task.id for task in batch.call("list_tasks", job.id)] == ["manager"]
+
+
 @pytest.mark.assumed(source=REFERENCE + "section 3.6")
 def test_next_job_comes_with_its_time_and_after_the_one_before(still: EmulatorProcess, client: SyncBatch):
     name = create(client, schedule={"recurrenceInterval": "PT10M", "startWindow": "PT2M"})

@@ -53,6 +53,8 @@ def supply(world: World, job: Job) -> None:
         return
     if id_key(pool_id) not in world.state.pools:
         try:
+            for package in auto_pool.pool.packages:
+                world.state.usable_package(package.application_id, package.version)
             pools.create(world, events.CreatePool(world.now, replace(auto_pool.pool, id=pool_id)))
         except ServiceError as refusal:
             _end_without_pool(world, job, refusal)

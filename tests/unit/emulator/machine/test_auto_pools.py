@@ -13,6 +13,7 @@ from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine import schedule_events as verbs
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
+from airflow_provider_batch.emulator.model.commands import PackageReference
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolSpec
 from airflow_provider_batch.emulator.model.states import (
@@ -118,6 +119,15 @@ def test_job_whose_pool_is_one_too_many_is_completed_with_an_error() -> None:
     assert job.scheduling_error is not None
     assert job.scheduling_error.code == "AutoPoolCreationFailedWithQuotaReached"
     assert (job.spec.pool_id, job.terminate_reason) == ("", "")
+    assert pools(machine) == []
+
+
+def test_job_whose_pool_wants_an_unknown_package_is_completed_with_an_error(machine: Simulation) -> None:
+    pool = replace(POOL, packages=(PackageReference("none", "1"),))
+    job = job_with_pool(machine, replace(OF_JOB, pool=pool))
+    assert job.state is JobState.COMPLETED
+    assert job.scheduling_error is not None
+    assert job.scheduling_error.code == "InvalidApplicationPackageReferencesInAutoPool"
     assert pools(machine) == []
 
 

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine import schedule_events as verbs
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.machine.timers import ScheduleTimer
 from airflow_provider_batch.emulator.model.etags import Conditions, etag
 from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.schedules import (
@@ -263,6 +264,14 @@ def test_new_interval_counts_from_the_last_run(machine: Simulation) -> None:
     assert len(schedule.job_keys) == 2
     machine.pass_time(3000.0)
     assert len(schedule.job_keys) == 2, "a timer of the old interval was heard"
+
+
+def test_timer_of_a_moment_that_is_no_longer_awaited_sets_no_other(machine: Simulation) -> None:
+    schedule = machine.schedule(recurrence_interval=HOUR)
+    stale = machine.now + HOUR
+    machine.do(verbs.UpdateJobSchedule, "s", spec_of(schedule, recurrence_interval=2 * HOUR))
+    machine.pass_time(3000.0)
+    assert machine.do(events.TimerDue, ScheduleTimer("s", schedule.serial, stale)) == []
 
 
 def test_schedule_whose_recurrence_is_taken_away_completes_with_its_job(machine: Simulation) -> None:
