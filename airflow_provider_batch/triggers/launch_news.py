@@ -20,8 +20,9 @@ __all__ = ["await_launch"]
 
 #: seconds between two questions while launch has not spoken
 POLL = 2.0
-#: an answer is new enough when it was asked for at most this many seconds before a mirror began
-MAX_AGE = 5.0
+#: an answer is new enough for a mirror that began at most this many seconds after the question, or after
+#: another mirror that the answer was new enough for: no member starts while launch runs again
+MAX_GAP = 5.0
 #: seconds after which no mirror that began in time is still waiting
 FORGET_AFTER = 300.0
 #: launch will say nothing any more, or has said it
@@ -34,7 +35,8 @@ _Key = tuple[str, str, str]
 @dataclass
 class _News:
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
-    asked: float = float("-inf")
+    #: when it was asked for, or when the last mirror began that it was new enough for
+    used: float = float("-inf")
     said: Mapping[str, Any] | None = None
 
 
@@ -51,8 +53,8 @@ async def await_launch(
 
     :param task_instance: the trigger's ``task_instance``.
     :param launch: id of the launch task.
-    :param since: when the mirror began, in the loop's time. An answer to a question that was asked shortly
-        before is new enough for it, however long the answers that it waited for took.
+    :param since: when the mirror began, in the loop's time. What others that began shortly before were told
+        is new enough for it. A question of its own would wait behind all that those write to Airflow.
     :param may_be_stale: the member was cleared. It may start before launch, which was cleared with it, has
         run again; then what launch said before is not valid any more, nor what others were told.
     """
@@ -73,11 +75,12 @@ async def _said(task_instance: Any, launch: str, since: float) -> Mapping[str, A
     news = all_news.setdefault((task_instance.dag_id, task_instance.run_id, launch), _News())
     # One at a time asks, in its own coroutine; who is cancelled takes no answer from others.
     async with news.lock:
-        if since - news.asked > MAX_AGE or not news.said:
+        if since - news.used > MAX_GAP or not news.said:
             asked = loop.time()
             news.said = await _ask(task_instance, launch)
-            news.asked = asked
+            news.used = asked
             _forget_old(all_news, asked)
+        news.used = max(news.used, since)
         return news.said
 
 
@@ -88,5 +91,5 @@ async def _ask(task_instance: Any, launch: str) -> Mapping[str, Any] | None:
 
 def _forget_old(all_news: dict[_Key, _News], now: float) -> None:
     for key, news in list(all_news.items()):
-        if now - news.asked > FORGET_AFTER and not news.lock.locked():
+        if now - news.used > FORGET_AFTER and not news.lock.locked():
             del all_news[key]
