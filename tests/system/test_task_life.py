@@ -12,6 +12,7 @@ import psutil
 import pytest
 from azure.batch.models import BatchTask
 
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 from demo.airflow_rest import TaskInstance
 from demo.waiting import wait_for
 from tests.system.conftest import Stack
@@ -149,6 +150,20 @@ def test_execution_timeout_terminates_the_batch_task(live: Callable[[str], Life]
     assert life.finished().state == "failed"
     assert "time ran out" in life.log()
     assert failure_code(life.batch_tasks()[-1]) == "TaskEnded"
+
+
+@pytest.mark.skipif(AIRFLOW_V_3_0_PLUS, reason="Airflow 3 knows its own deferral")
+def test_batch_task_outlives_the_process_that_deferred_it_when_airflow_ends_that(
+    live: Callable[[str], Life],
+) -> None:
+    life = live("slow_to_exit")
+    life.running()
+    life.wait(lambda: "externally set to deferred. Terminating instance" in life.log(), "the signal")
+    life.wait(lambda: "terminated with exit code" in life.log(), "the end of the process")
+    life.shared_file("go").touch()
+    assert life.finished().state == "success"
+    assert life.task.try_number == 1
+    assert life.shared_file("runs").read_text() == "run\n"
 
 
 def test_task_survives_a_triggerer_that_is_killed(live: Callable[[str], Life]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +36,21 @@ def note_success(context: object) -> None:
     print("success callback ran")
 
 
+class SlowHandler(logging.Handler):
+    """Keeps a process from exiting, as a busy machine does: Airflow 2 flushes all handlers then."""
+
+    def flush(self) -> None:
+        """Take longer than two heartbeats of the task."""
+        time.sleep(20)
+
+
+class SlowToExit(AzureBatchTaskOperator):
+    def defer(self, **arguments: Any) -> Any:
+        """Slow down what comes after the deferral."""
+        logging.getLogger("slow").addHandler(SlowHandler())
+        super().defer(**arguments)
+
+
 LIVES: dict[str, dict[str, Any]] = {
     "succeeds_with_callback": {"command_line": "echo fine", "on_success_callback": note_success},
     "fails": {"command_line": "/bin/bash -c 'echo no input >&2; exit 3'"},
@@ -47,13 +64,15 @@ LIVES: dict[str, dict[str, Any]] = {
     "killed_on_worker": {"command_line": "sleep 300", "deferrable": False},
     "cleared": {"command_line": NOTE_RUN},
     "times_out": {"command_line": "sleep 300", "execution_timeout": timedelta(seconds=12)},
+    "slow_to_exit": {"command_line": UNTIL_TOLD},
     "survives_triggerer": {"command_line": UNTIL_TOLD},
     "survives_worker": {"command_line": UNTIL_TOLD, "deferrable": False, "retries": 1},
 }
 
 for name, arguments in LIVES.items():
     with DAG(f"life_{name}", schedule=None, catchup=False, tags=["test"]) as dag:
-        AzureBatchTaskOperator(
+        operator_class = SlowToExit if name == "slow_to_exit" else AzureBatchTaskOperator
+        operator_class(
             task_id="work",
             batch_pool=POOL,
             retry_delay=timedelta(seconds=1),
