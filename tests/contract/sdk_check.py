@@ -46,6 +46,12 @@ MODELS: list[tuple[str, str, str, bool]] = [
     ("GET", "/jobschedules", "BatchJobSchedule", True),
     ("GET", f"/jobschedules/{_ID}", "BatchJobSchedule", False),
     ("GET", f"/jobschedules/{_ID}/jobs", "BatchJob", True),
+    (
+        "GET",
+        f"/jobs/{_ID}/jobpreparationandreleasetaskstatus",
+        "BatchJobPreparationAndReleaseTaskStatus",
+        True,
+    ),
     ("GET", f"/jobs/{_ID}/taskcounts", "BatchTaskCountsResult", False),
     ("GET", f"/jobs/{_ID}/tasks", "BatchTask", True),
     ("GET", f"/jobs/{_ID}/tasks/{_ID}", "BatchTask", False),

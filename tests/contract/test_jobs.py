@@ -202,21 +202,15 @@ def test_job_that_cannot_be_is_refused_by_the_property(sync_batch: Batch, change
     assert property_of(caught.value) == named
 
 
-@pytest.mark.emulator_only(reason="valid in Azure, not implemented here")
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"jobManagerTask": {"id": "m", "commandLine": "x"}},
-        {"jobPreparationTask": {"commandLine": "x"}},
-        {"jobReleaseTask": {"commandLine": "x"}},
-        {"networkConfiguration": {"subnetId": "s", "skipWithdrawFromVNet": True}},
-        {"allowTaskPreemption": True},
-    ],
-)
-def test_property_that_is_not_implemented_answers_501(sync_batch: Batch, change):
-    with pytest.raises(HttpResponseError) as caught:
-        sync_batch.call("create_job", {"id": new_id("job"), "poolInfo": {"poolId": "p"}, **change})
-    assert (caught.value.status_code, code_of(caught.value)) == (501, "NotImplemented")
+@pytest.mark.assumed(source=REFERENCE + "section 2.3")
+def test_job_echoes_what_has_no_effect_here(batch: Batch, pool_id: str):
+    network = {"subnetId": "/subscriptions/s/subnets/a", "skipWithdrawFromVNet": True}
+    name = create(batch, pool_id, networkConfiguration=network)
+    found = batch.call("get_job", name).network_configuration
+    assert (found.subnet_id, found.skip_withdraw_from_vnet) == (network["subnetId"], True)
+    changed = {"networkConfiguration": {**network, "skipWithdrawFromVNet": False}}
+    batch.call("update_job", name, changed)
+    assert batch.call("get_job", name).network_configuration.skip_withdraw_from_vnet is False
 
 
 @pytest.mark.assumed(source=REFERENCE + "section 3.3")

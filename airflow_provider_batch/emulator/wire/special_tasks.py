@@ -35,7 +35,7 @@ def _info(visited: JobNode, info: SpecialTaskInfo, links: Links, retries: Json) 
         taskRootDirectory=info.directory,
         taskRootDirectoryUrl=links.node_file(visited.pool_id, visited.node_id, info.directory),
         exitCode=info.exit_code,
-        failureInfo=failure_json(info.failure_info),
         **retries,
         result=info.result.value if info.result else None,
+        failureInfo=failure_json(info.failure_info),
     )
