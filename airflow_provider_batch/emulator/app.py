@@ -19,6 +19,7 @@ from airflow_provider_batch.emulator import (
 )
 from airflow_provider_batch.emulator.clock import ScaledClock
 from airflow_provider_batch.emulator.engine.engine import Engine, MakeExecutor
+from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
 from airflow_provider_batch.emulator.execution.simulated import SimulatedExecutor
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.middleware.authentication import Authentication
@@ -67,6 +68,7 @@ class Settings:
     :param assumptions: answers to open questions about the service.
     :param bearer_token: the only bearer token that passes; see :class:`Access` for None.
     :param auto_storage: the storage account that is linked with the account.
+    :param container_runtime: program that runs containers; None to refuse tasks in containers.
     :param time_scale: seconds that pass for the account in one real second.
     :param simulated_seconds: how long simulated commands take that do not say; None to run real ones.
     """
@@ -86,6 +88,7 @@ class Settings:
     resource_group: str = DEFAULT_RESOURCE_GROUP
     location: str = DEFAULT_LOCATION
     auto_storage: AutoStorage | None = None
+    container_runtime: str | None = None
 
     @property
     def address(self) -> AccountAddress:
@@ -145,6 +148,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
         machine_settings=MachineSettings(
             node_start_seconds=settings.node_start_seconds, assumptions=settings.assumptions
         ),
+        execution_settings=ExecutionSettings(container_runtime=settings.container_runtime),
         clock=clock,
         auto_storage=settings.auto_storage,
         executor=_executor(settings.simulated_seconds),

@@ -107,6 +107,11 @@ def parser() -> argparse.ArgumentParser:
         help="how long a simulated command takes that does not say: a number, or a range such as 2..10",
     )
     serve.add_argument(
+        "--container-runtime",
+        metavar="PROGRAM",
+        help="docker, podman or a path: runs the tasks that have container settings; without it they fail",
+    )
+    serve.add_argument(
         "--allowed-host",
         action="append",
         default=[],
@@ -187,6 +192,7 @@ def _serve(options: argparse.Namespace) -> int:
             resource_group=options.resource_group,
             location=options.location,
             auto_storage=auto_storage,
+            container_runtime=options.container_runtime,
         )
         try:
             serve(settings, listener, lambda: _announce(settings.url))

@@ -94,7 +94,7 @@ def _process_started(world: World, event: events.ProcessStarted) -> None:
     run = world.runs[event.run_id]
     if run.kind in (RunKind.TASK, RunKind.SUBTASK):
         outcomes.started(world, run)
-    elif run.kind is not RunKind.START_TASK:
+    elif run.kind in (RunKind.PREPARATION, RunKind.RELEASE):
         special_tasks.started(world, run)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -30,6 +30,18 @@ def resource_of(given: Mapping[str, Any], path: str) -> Resource:
     if not _OCTAL.fullmatch(mode):
         raise errors.invalid_property_value(f"{path}.fileMode", mode, "An octal file mode is expected")
     return _file(given, path, mode) if sources == ["httpUrl"] else _container(given, path, mode)
+
+
+def check_auto_storage(resources: Iterable[Resource], auto_storage: object | None) -> None:
+    """
+    Refuse files of the auto-storage account where none is linked.
+
+    :raises ServiceError: ``AccountNotEnabledForAutoStorage``.
+    """
+    for resource in resources:
+        named = isinstance(resource, ResourceContainer) and resource.auto_storage_container is not None
+        if named and auto_storage is None:
+            raise errors.account_not_enabled_for_auto_storage()
 
 
 def check_url(url: str, path: str) -> str:

@@ -25,7 +25,7 @@ from airflow_provider_batch.emulator.service.checks import (
     user_identity,
 )
 from airflow_provider_batch.emulator.service.commands import command_of
-from airflow_provider_batch.emulator.service.resource_files import resource_of
+from airflow_provider_batch.emulator.service.resource_files import check_auto_storage, resource_of
 from airflow_provider_batch.emulator.service.results import Found, check_readable
 from airflow_provider_batch.emulator.wire.error_body import error_json
 from airflow_provider_batch.emulator.wire.fields import Json, render
@@ -64,7 +64,10 @@ class Tasks:
         :param together: ids of all the tasks of the same request.
         """
         with self._engine.reading() as state:
-            return self._engine.add_task(job_id, task_spec(body, state.job(job_id).spec), together)
+            spec = task_spec(body, state.job(job_id).spec)
+            common = () if spec.multi_instance is None else spec.multi_instance.common_resource_files
+            check_auto_storage((*spec.command.resource_files, *common), self._engine.auto_storage)
+            return self._engine.add_task(job_id, spec, together)
 
     def add_collection(self, job_id: str, body: Json, links: Links, request_id: str) -> Json:
         """Add up to 100 tasks; each succeeds or fails by itself."""

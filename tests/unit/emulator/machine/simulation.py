@@ -22,6 +22,7 @@ from airflow_provider_batch.emulator.machine.instructions import (
     KillProcess,
     MeasureUsage,
     PrepareNode,
+    ProceedRun,
     RunKind,
     RunProcess,
     SetTimer,
@@ -76,6 +77,7 @@ _GETS_DIRECTORIES = (
     NodeState.REIMAGING,
     NodeState.UPGRADING_OS,
 )
+_TASK_KINDS = (RunKind.TASK, RunKind.SUBTASK)
 _RUNS_START_TASK = (
     NodeState.WAITING_FOR_START_TASK,
     NodeState.IDLE,
@@ -100,6 +102,8 @@ class Simulation:
         self.processes: dict[int, RunProcess] = {}
         self.begun: set[int] = set()
         self.killed: set[int] = set()
+        self.coordinated: set[int] = set()
+        self.proceeded: set[int] = set()
         self.frozen: dict[int, bool] = {}
         self.deleted: list[DeleteDirectory] = []
         self.started: list[str] = []
@@ -132,6 +136,7 @@ class Simulation:
         self._note_added(event)
         self._note_abandoned(event, abandoned)
         self._note_satisfied()
+        self._check_instances_together(instructions)
         for instruction in instructions:
             self._perform(instruction)
         self._check_passages(event, before)
@@ -174,6 +179,16 @@ class Simulation:
         while self.killed:
             self.end(min(self.killed), 137)
 
+    def coordinate(self, run_id: int) -> None:
+        """Let the coordination command of an instance succeed."""
+        self.coordinated.add(run_id)
+        self.do(events.ProcessCoordinated, run_id)
+
+    def instances(self, task_id: str = "t", job_id: str = "j") -> list[int]:
+        """Return the runs of a task on several nodes, the primary's first."""
+        found = [r for r in self.processes.values() if (r.job_id, r.task_id) == (job_id, task_id)]
+        return [r.run_id for r in sorted(found, key=_number)]
+
     def exit(self, task_id: str, exit_code: int = 0, job_id: str = "j") -> None:
         """Let the process of a task exit."""
         self.end(self.run_of(task_id, job_id), exit_code)
@@ -188,6 +203,8 @@ class Simulation:
         del self.processes[run_id]
         self.begun.discard(run_id)
         self.killed.discard(run_id)
+        self.coordinated.discard(run_id)
+        self.proceeded.discard(run_id)
 
     # --- shorthand ------------------------------------------------------------------------------------
 
@@ -262,6 +279,9 @@ class Simulation:
             assert instruction.run_id in self.processes, "a kill for a process that is not there"
             assert instruction.run_id not in self.killed, "a second kill"
             self.killed.add(instruction.run_id)
+        elif isinstance(instruction, ProceedRun):
+            self._check_proceeding(instruction.run_id)
+            self.proceeded.add(instruction.run_id)
         elif isinstance(instruction, MeasureUsage):
             pool = (instruction.pool_key, instruction.pool_serial)
             self.feed(UsageMeasured(self.now, *pool, {"$CPUPercent": 0.5}))
@@ -289,10 +309,13 @@ class Simulation:
         if run.kind is RunKind.START_TASK:
             assert node.state in _RUNS_START_TASK
             return
+        if run.kind is RunKind.PACKAGES:
+            assert node.state is NodeState.STARTING
+            return
         assert run.job_id is not None
         assert run.task_id is not None
         job = self.machine.state.job(run.job_id)
-        if run.kind is RunKind.TASK:
+        if run.kind in _TASK_KINDS:
             self._check_task_start(run, job, node)
         elif run.kind is RunKind.PREPARATION:
             self._check_preparation_start(run, job)
@@ -336,11 +359,33 @@ class Simulation:
         same = [
             r
             for r in self.processes.values()
-            if r.kind is RunKind.TASK and (r.job_id, r.task_id) == (run.job_id, run.task_id)
+            if r.kind in _TASK_KINDS and (r.job_id, r.task_id) == (run.job_id, run.task_id)
         ]
         for other in same:
-            assert other.run_id in self.killed, "a task runs twice at once"
+            assert other.run_id in self.killed or _are_one_run(other, run), "a task runs twice at once"
         assert not self._pending[task.serial], "a task starts before its parents are satisfied"
+
+    def _check_instances_together(self, instructions: Sequence[Instruction]) -> None:
+        """Of the instances of a task all begin at once, on as many nodes, or none does."""
+        begun: dict[tuple[str | None, str | None], list[RunProcess]] = {}
+        for instruction in instructions:
+            if isinstance(instruction, RunProcess) and instruction.instance is not None:
+                begun.setdefault((instruction.job_id, instruction.task_id), []).append(instruction)
+        for runs in begun.values():
+            instance = runs[0].instance
+            assert instance is not None
+            number = instance.settings.number_of_instances
+            assert [_number(run) for run in runs] == list(range(number))
+            assert len({run.node_id for run in runs}) == number == len(instance.addresses)
+            assert [run.kind for run in runs] == [RunKind.TASK] + [RunKind.SUBTASK] * (number - 1)
+
+    def _check_proceeding(self, run_id: int) -> None:
+        """The primary goes on once, when all instances are coordinated and wanted."""
+        assert run_id not in self.proceeded
+        assert run_id not in self.killed
+        group = self.machine.world.groups[run_id]
+        assert set(group.places) == set(group.runs.values())
+        assert set(group.places) <= self.coordinated
 
     def _check_manager_first(self, job: Job, task: Task) -> None:
         manager = next((t for t in job.tasks.values() if t.serial == job.manager_serial), None)
@@ -465,6 +510,8 @@ class Simulation:
         for schedule in self.machine.state.schedules.values():
             self._check_schedule(schedule)
         self._check_nothing_waits_in_vain()
+        for group in self.machine.world.groups.values():
+            assert set(group.runs.values()) <= self.machine.world.runs.keys()
 
     def _check_schedule(self, schedule: JobSchedule) -> None:
         jobs = {
@@ -500,7 +547,7 @@ class Simulation:
         world = self.machine.world
         for key, node in pool.nodes.items():
             here = [r for r in world.runs.values() if (r.pool_key, r.node_key) == (id_key(pool.id), key)]
-            tasks = [r for r in here if r.kind is RunKind.TASK]
+            tasks = [r for r in here if r.kind in _TASK_KINDS]
             assert node.runs == {r.id for r in here}
             assert node.used_slots == sum(r.slots for r in tasks)
             assert node.running_tasks_count == len(tasks)
@@ -513,7 +560,8 @@ class Simulation:
                 enabled = node.scheduling_state is SchedulingState.ENABLED
                 assert enabled == (node.state is NodeState.IDLE)
             if node.state in (NodeState.DEALLOCATED, NodeState.CREATING, NodeState.STARTING):
-                assert not here, "something runs on a node that is not up"
+                others = [r for r in here if r.kind is not RunKind.PACKAGES]
+                assert not others, "something runs on a node that is not up"
             without = node.state in (NodeState.DEALLOCATED, NodeState.PREEMPTED)
             assert node.state is NodeState.LEAVING_POOL or without == (node.held_since is None)
             if node.state is NodeState.LEAVING_POOL and not node.keeps_files:
@@ -531,7 +579,7 @@ class Simulation:
     def _check_job(self, job: Job) -> None:
         world = self.machine.world
         runs = {r.id for r in world.runs.values() if r.job_serial == job.serial}
-        special = {run_id for run_id in runs if world.runs[run_id].kind is not RunKind.TASK}
+        special = {run_id for run_id in runs if world.runs[run_id].kind not in _TASK_KINDS}
         assert job.runs == runs - special
         assert job.special_runs == special
         if job.state in (JobState.DISABLED, JobState.COMPLETED):
@@ -549,6 +597,9 @@ class Simulation:
         info = task.execution_info
         if task.state in (TaskState.RUNNING, TaskState.PREPARING):
             assert task.run_id is not None
+            if task.spec.multi_instance is not None:
+                self._check_instances(job, task, task.run_id)
+                return
             run = self.machine.world.runs[task.run_id]
             assert run.held == (task.state is TaskState.PREPARING)
             if run.held:
@@ -564,6 +615,29 @@ class Simulation:
             assert info.result is None
             assert info.end_time is None
             assert not task.satisfied
+
+    def _check_instances(self, job: Job, task: Task, primary: int) -> None:
+        """A task on several nodes holds all of them until all are given back."""
+        world = self.machine.world
+        group = world.groups[primary]
+        assert task.spec.multi_instance is not None
+        assert len(group.places) == task.spec.multi_instance.number_of_instances
+        assert len(set(group.places.values())) == len(group.places), "two instances have one node"
+        assert group.runs, "a task whose instances are all gone is not judged"
+        decided = group.end is not None or group.ending is not None
+        for run_id in group.places:
+            if run_id not in group.runs.values():
+                assert run_id not in world.runs
+                continue
+            run = world.runs[run_id]
+            assert (run.job_serial, run.task_serial, run.group) == (job.serial, task.serial, primary)
+            assert not decided or run.ending is not None, (
+                "an instance lives on after the task's fate is known"
+            )
+            assert run.held == (task.state is TaskState.PREPARING)
+        if task.state is TaskState.PREPARING and not decided:
+            assert group.unprepared
+        assert [s.id for s in task.subtasks] == list(range(1, len(group.places)))
 
     def _check_held(self, job: Job, run: Run) -> None:
         runs = [self.machine.world.runs[run_id] for run_id in job.special_runs]
@@ -584,7 +658,9 @@ class Simulation:
         for job in self.machine.state.jobs.values():
             limit = job.spec.max_parallel_tasks
             pool = self.machine.state.pools.get(id_key(job.spec.pool_id))
-            if job.state is not JobState.ACTIVE or pool is None or (limit != -1 and len(job.runs) >= limit):
+            if job.state is not JobState.ACTIVE or pool is None:
+                continue
+            if limit != -1 and job.counts.tasks.running >= limit:
                 continue
             if self._gives_way(job):
                 continue
@@ -597,7 +673,17 @@ class Simulation:
                 slots = self._slots_on_node(job, pool, task)
                 nodes = [n for n in usable if not manager or self._manager_can_use(job, n)]
                 room = max((pool.spec.task_slots_per_node - n.used_slots for n in nodes), default=0)
+                if task.spec.multi_instance is not None:
+                    self._check_gang_waits(pool, task, nodes)
+                    continue
                 assert slots > room, f"task {task.id} could run and waits"
+
+    def _check_gang_waits(self, pool: Pool, task: Task, nodes: list[Node]) -> None:
+        if not pool.spec.enable_inter_node_communication or pool.spec.task_slots_per_node != 1:
+            return
+        assert task.spec.multi_instance is not None
+        free = [n for n in nodes if not n.used_slots]
+        assert task.spec.multi_instance.number_of_instances > len(free), f"task {task.id} waits for nothing"
 
     def _gives_way(self, job: Job) -> bool:
         """Whether room may be kept free for a more important job in the same pool."""
@@ -652,6 +738,15 @@ def _satisfies(task: Task) -> bool:
     if options is not None and options.dependency_action is not None:
         return bool(options.dependency_action is DependencyAction.SATISFY)
     return info.exit_code == 0
+
+
+def _number(run: RunProcess) -> int:
+    return 0 if run.instance is None else run.instance.number
+
+
+def _are_one_run(one: RunProcess, other: RunProcess) -> bool:
+    """Whether these are two instances of one run of a task."""
+    return _number(one) != _number(other) and one.node_id != other.node_id
 
 
 def _one(task: Task) -> int:

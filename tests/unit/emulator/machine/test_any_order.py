@@ -35,6 +35,7 @@ from airflow_provider_batch.emulator.model.dependencies import TaskDependencies,
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import JobConstraints, JobSpec
+from airflow_provider_batch.emulator.model.multi_instance import MultiInstanceSettings
 from airflow_provider_batch.emulator.model.pools import PoolResize, PoolSpec, StartTaskSpec
 from airflow_provider_batch.emulator.model.schedules import JobScheduleSpec, ScheduleConfiguration
 from airflow_provider_batch.emulator.model.special_tasks import (
@@ -56,8 +57,8 @@ from airflow_provider_batch.emulator.model.states import (
 from airflow_provider_batch.emulator.model.tasks import TaskConstraints, TaskSpec
 from tests.unit.emulator.machine.simulation import COMMAND, START, Simulation
 
-POOL_IDS = st.sampled_from(["p", "P", "q"])
-JOB_IDS = st.sampled_from(["j", "J", "k"])
+POOL_IDS = st.sampled_from(["p", "P", "q", "g"])
+JOB_IDS = st.sampled_from(["j", "J", "k", "g"])
 TASK_IDS = st.sampled_from(["1", "01", "2", "3", "4", "5", "6", "a", "A", "b", "c", "d"])
 EXIT_CODES = st.sampled_from([0, 0, 0, 1, 2])
 OPTIONS = st.builds(
@@ -96,6 +97,15 @@ TASKS = st.builds(
     required_slots=st.sampled_from([1, 1, 2, 3]),
     depends_on=st.just(TaskDependencies()) | st.just(TaskDependencies()) | DEPENDENCIES,
     exit_conditions=st.just(ExitConditions()) | st.just(ExitConditions()) | CONDITIONS,
+)
+GANGS = st.builds(
+    TaskSpec,
+    TASK_IDS,
+    st.just({}),
+    st.just(COMMAND),
+    constraints=st.builds(TaskConstraints, DURATIONS, DURATIONS, st.sampled_from([-1, 0, 0, 1])),
+    depends_on=st.just(TaskDependencies()) | DEPENDENCIES,
+    multi_instance=st.builds(MultiInstanceSettings, st.sampled_from([1, 2, 2, 3]), st.just("coordinate")),
 )
 PREPARATIONS = st.builds(
     JobPreparationTask,
@@ -237,6 +247,20 @@ class AnyOrder(RuleBasedStateMachine):
         # Without these a run spends most of its steps on asking for what is not there.
         self.world.pool("p", 2, task_slots_per_node=2)
         self.world.job("j", "p", **special)
+        self.world.pool("g", 3, enable_inter_node_communication=True)
+        self.world.job("g", "g", **special)
+
+    @rule(specs=st.lists(GANGS, min_size=1, max_size=3))
+    def add_gangs(self, specs: list[TaskSpec]) -> None:
+        self.add_tasks("g", specs)
+
+    @precondition(lambda self: self.world.processes)
+    @rule(data=st.data())
+    def instance_is_coordinated(self, data: st.DataObject) -> None:
+        world = self.world
+        waiting = [r for r in world.begun if world.processes[r].instance and r not in world.coordinated]
+        if waiting:
+            world.coordinate(data.draw(st.sampled_from(sorted(waiting))))
 
     def ask(self, kind: type[events.Event], *arguments: Any) -> None:
         """
@@ -251,8 +275,11 @@ class AnyOrder(RuleBasedStateMachine):
 
     @rule(job_id=JOB_IDS, specs=st.lists(TASKS, min_size=1, max_size=4))
     def add_tasks(self, job_id: str, specs: list[TaskSpec]) -> None:
-        if id_key(job_id) not in self.world.machine.state.jobs:
-            self.world.job(job_id, "p")
+        state = self.world.machine.state
+        # A schedule may have taken the id: then there is no job to add to, which is refused.
+        if id_key(job_id) not in state.jobs and id_key(job_id) not in state.schedules:
+            # A job schedule may have the id.
+            self.ask(events.CreateJob, JobSpec(job_id, {}, "g" if job_id == "g" else "p"))
         for spec in specs:
             self.ask(events.AddTask, job_id, spec)
 
@@ -459,7 +486,9 @@ class AnyOrder(RuleBasedStateMachine):
         world.pass_time(300.0)
         for pool in world.machine.state.pools.values():
             for node in pool.nodes.values():
-                assert node.runs or node.keeps_files or node.state not in PASSING, f"{node.state} for ever"
+                age = world.now - node.state_transition_time
+                hangs = node.state in PASSING and age > timedelta(seconds=60)
+                assert node.runs or node.keeps_files or not hangs, f"{node.state} for ever"
         for job in list(world.machine.state.jobs.values()):
             self.ask(events.DeleteJob, job.id)
         for pool in list(world.machine.state.pools.values()):
@@ -477,6 +506,7 @@ class AnyOrder(RuleBasedStateMachine):
         assert not memory.state.jobs
         assert not memory.state.schedules
         assert not memory.runs
+        assert not memory.groups
         assert not memory.waiting_jobs
         assert not memory.jobs
         assert not memory.pools
