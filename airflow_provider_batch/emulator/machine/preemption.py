@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from airflow_provider_batch.emulator.machine.instructions import RunKind
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
 from airflow_provider_batch.emulator.machine.world import World
+from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool
@@ -42,6 +43,8 @@ class Room:
         self._world = world
         self._pool = pool
         self.promised: set[str] = set()
+        bound = (world.state.jobs[key] for key in world.waiting_jobs.get(id_key(pool.id), ()))
+        self._giving = [job for job in bound if job.spec.allow_task_preemption and job.runs]
         self._coming = {key: self._slots_to_come(node) for key, node in pool.nodes.items() if _is_open(node)}
 
     def _slots_to_come(self, node: Node) -> int:
@@ -51,6 +54,8 @@ class Room:
 
     def make(self, job: Job, demands: Iterable[Demand]) -> None:
         """Let tasks of less important jobs return to the queue until a job's tasks have room."""
+        if not any(victim.spec.priority < job.spec.priority for victim in self._giving):
+            return
         for demand in demands:
             if not (self._promise(demand) or self._preempt(job, demand)):
                 return

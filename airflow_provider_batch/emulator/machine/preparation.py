@@ -57,11 +57,9 @@ def _key(node: Node) -> tuple[str, str]:
 
 def refused_nodes(job: Job, pool: Pool) -> set[str]:
     """Return the keys of the pool's nodes on which the job cannot run."""
-    if job.spec.preparation is None:
-        return set()
-    visited = (node_key for pool_key, node_key in job.nodes if pool_key == id_key(pool.id))
+    failed = (node_key for pool_key, node_key in job.failed_nodes if pool_key == id_key(pool.id))
     return {
-        key for key in visited if key in pool.nodes and readiness(job, pool.nodes[key]) is Readiness.REFUSED
+        key for key in failed if key in pool.nodes and readiness(job, pool.nodes[key]) is Readiness.REFUSED
     }
 
 
@@ -77,6 +75,7 @@ def _begin(world: World, job: Job, node: Node) -> None:
     directory = preparation_directory(job)
     if directory is None:
         raise AssertionError(f"job {job.id} has no preparation task")
+    job.failed_nodes.discard(_key(node))
     before = job.nodes.get(_key(node))
     job.nodes[_key(node)] = JobNode(
         pool_id=node.pool_id,
@@ -113,6 +112,7 @@ def ended(world: World, job: Job, run: Run, exit_code: int | None, failure: Fail
         for waiting in held:
             launch_held(world, job, waiting)
     else:
+        job.failed_nodes.add(_key(node))
         for waiting in held:
             world.end_run(waiting.id, Ending.RECOVER)
 

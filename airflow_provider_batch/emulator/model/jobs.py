@@ -81,6 +81,7 @@ class Job:
     :param runs: ids of the runs of tasks, those of deleted tasks that still end included.
     :param special_runs: ids of the runs of the preparation and the release task.
     :param nodes: by keys of pool and node: where the preparation task was begun.
+    :param failed_nodes: those of ``nodes`` on which the preparation task has failed.
     :param manager_serial: of the manager's task; None without.
     :param release_begun: the job is ending, and its release tasks were begun where they are due.
     :param scheduling_error: why the job's own pool could not be created.
@@ -106,6 +107,7 @@ class Job:
     runs: set[int] = field(default_factory=set)
     special_runs: set[int] = field(default_factory=set)
     nodes: dict[tuple[str, str], JobNode] = field(default_factory=dict)
+    failed_nodes: set[tuple[str, str]] = field(default_factory=set)
     manager_serial: int | None = None
     release_begun: bool = False
     story: list[str] = field(default_factory=list, repr=False)
