@@ -59,9 +59,9 @@ def scaled_pool(batch: Batch, formula: str = NOTHING, **more: Any) -> str:
     return name
 
 
-def refusal(batch: Batch, operation: str, *arguments: Any, **options: Any) -> HttpResponseError:
+def refusal(batch: Batch, operation: str, *arguments: Any) -> HttpResponseError:
     with pytest.raises(HttpResponseError) as caught:
-        batch.call(operation, *arguments, **options)
+        batch.call(operation, *arguments)
     return caught.value
 
 
@@ -191,14 +191,15 @@ def test_states_that_forbid_an_operation_answer_409(sync_batch: Batch):
     sync_batch.call("create_pool", pool_body(fixed))
     steady(sync_batch, fixed)
     formula = {"autoScaleFormula": NOTHING}
-    for operation, *arguments in [
+    calls: list[tuple[Any, ...]] = [
         ("begin_resize_pool", scaled, {"targetDedicatedNodes": 1}),
         ("begin_stop_pool_resize", scaled),
         ("evaluate_pool_auto_scale", fixed, formula),
         ("disable_pool_auto_scale", fixed),
-    ]:
-        error = refusal(sync_batch, operation, *arguments)
-        assert (error.status_code, code_of(error)) == (409, "OperationNotValidOnPool"), operation
+    ]
+    for call in calls:
+        error = refusal(sync_batch, *call)
+        assert (error.status_code, code_of(error)) == (409, "OperationNotValidOnPool"), call
     for operation in ("enable_pool_auto_scale", "evaluate_pool_auto_scale"):
         assert code_of(refusal(sync_batch, operation, "nowhere", formula)) == "PoolNotFound"
     assert code_of(refusal(sync_batch, "disable_pool_auto_scale", "nowhere")) == "PoolNotFound"
@@ -225,8 +226,8 @@ def test_enabling_twice_within_30_seconds_answers_503_with_retry_after(sync_batc
     sync_batch.call("enable_pool_auto_scale", name, {"autoScaleFormula": NOTHING})
     error = refusal(sync_batch, "enable_pool_auto_scale", name, {"autoScaleFormula": NOTHING})
     assert (error.status_code, code_of(error)) == (503, "TooManyEnableAutoScaleRequests")
-    assert error.response is not None
-    assert int(error.response.headers["Retry-After"]) > 0
+    response: Any = error.response
+    assert int(response.headers["Retry-After"]) > 0
 
 
 @pytest.mark.assumed(source=REFERENCE + "section 6.3")
