@@ -101,6 +101,9 @@ def download(url: str, to_path: Path, *, timeout_seconds: float = TIMEOUT_SECOND
     with _request("GET", url, timeout_seconds=timeout_seconds) as answer, to_path.open("wb") as file:
         while chunk := _read(answer, url, _CHUNK_BYTES):
             file.write(chunk)
+        if answer.length:
+            # http.client says so of chunked answers only.
+            raise BlobError(url, "the answer ended too early")
         return file.tell()
 
 

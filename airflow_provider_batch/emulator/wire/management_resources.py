@@ -43,17 +43,6 @@ class AccountAddress:
         """ARM id of a storage account in the same resource group."""
         return f"{self.resource_group_id}/providers/Microsoft.Storage/storageAccounts/{name}"
 
-    def application_id(self, reference: str) -> str | None:
-        """
-        Return the id in a reference of the data plane to an application; None when it is another account's.
-
-        :param reference: the whole ARM id, or (older versions of the API) the application's id.
-        """
-        if "/" not in reference:
-            return reference
-        parent, _, name = reference.rpartition("/applications/")
-        return name if name and parent.lower() == self.account_id.lower() and "/" not in name else None
-
 
 def weak_etag(last_modified: datetime) -> str:
     """Return an ETag as the management plane writes it."""
