@@ -19,6 +19,7 @@ from airflow_provider_batch.exceptions import (
     BatchServiceError,
     BatchTaskFailedError,
     BatchThrottledError,
+    MemberRenderingError,
     SpecError,
 )
 
@@ -113,6 +114,8 @@ def _arguments(error: AzureBatchError) -> dict[str, Any] | None:
         return arguments
     if isinstance(error, SpecError):
         return {"path": error.path, "problem": error.problem}
+    if isinstance(error, MemberRenderingError):
+        return {name: getattr(error, name) for name in ("task_id", "map_index", "problem")}
     if isinstance(error, BatchTaskFailedError):
         return {"message": str(error), "outcome": error.outcome}
     return None

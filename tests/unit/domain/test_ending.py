@@ -17,6 +17,7 @@ from airflow_provider_batch.exceptions import (
     BatchServiceError,
     BatchTaskFailedError,
     BatchThrottledError,
+    MemberRenderingError,
     SpecError,
 )
 from tests.unit.domain.test_outcome import OUTCOMES
@@ -37,6 +38,8 @@ def one_of(cls: type[AzureBatchError]) -> AzureBatchError:
         return cls(**arguments)
     if cls is SpecError:
         return SpecError("batch_pool.vmSize", "is missing")
+    if cls is MemberRenderingError:
+        return MemberRenderingError("frame", 3, "is undefined")
     if cls is BatchTaskFailedError:
         return BatchTaskFailedError("failed", {"exit_code": 1})
     return cls("why it failed")
