@@ -53,6 +53,7 @@ def run(
         "type": "http",
         "method": method,
         "path": "/x",
+        "query_string": b"",
         "scheme": "http",
         "headers": [(b"host", b"localhost:1"), *headers],
     }
