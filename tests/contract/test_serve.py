@@ -68,6 +68,11 @@ def test_flag_permits_an_address_that_others_reach_but_not_their_host_names(tmp_
         (("--host", "no.such.host.invalid"), "--host"),
         (("--root", "/proc/nowhere"), "--root"),
         (("--node-start-seconds", "-1"), "--node-start-seconds"),
+        (("--subscription-id", "mine"), "--subscription-id"),
+        (("--resource-group", "a/b"), "--resource-group"),
+        (("--location", "West Europe"), "--location"),
+        (("--auto-storage", "AccountName=a"), "--auto-storage"),
+        (("--bearer-token", "é"), "--bearer-token"),
     ],
 )
 def test_bad_option_is_named(arguments: tuple[str, ...], named: str):

@@ -159,12 +159,12 @@ class ManagedApplications:
             package = application.packages.get(id_key(version))
             if package is None:
                 return False
-            self._engine.feed(events.DeletePackage(self._engine.now(), application_id, version))
         storage = self._engine.auto_storage
         if storage is not None:
             # Perhaps nothing was ever uploaded.
             with suppress(blobs.BlobNotFoundError, blobs.ContainerNotFoundError), _storage_errors():
                 blobs.delete(_blob_url(storage, package, "d", _now()))
+        self._engine.feed(events.DeletePackage(self._engine.now(), application_id, version))
         return True
 
     def _auto_storage(self) -> AutoStorage:

@@ -141,7 +141,7 @@ class Applications(RuleBasedStateMachine):
                     package = self.machine.state.usable_package(key, version)
                     assert package.version.lower() == wanted
                 else:
-                    with pytest.raises(ServiceError, match="^InvalidApplicationPackageReferences"):
+                    with pytest.raises(ServiceError, match=r"^InvalidApplicationPackageReferences"):
                         self.machine.state.usable_package(key, version)
 
     @invariant()
