@@ -237,7 +237,7 @@ class Simulation:
         self,
         schedule_id: str = "s",
         job: JobSpec | None = None,
-        **configuration: datetime | timedelta | None,
+        **configuration: Any,
     ) -> JobSchedule:
         """Create a job schedule."""
         job = job or JobSpec("", {}, "p")

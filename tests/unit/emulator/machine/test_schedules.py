@@ -38,8 +38,9 @@ def end_job(machine: Simulation, job_id: str) -> None:
     machine.end_killed()
 
 
-def spec_of(schedule: JobSchedule, **configuration: timedelta) -> JobScheduleSpec:
-    return replace(schedule.spec, configuration=ScheduleConfiguration(**configuration))
+def spec_of(schedule: JobSchedule, recurrence_interval: timedelta | None = None) -> JobScheduleSpec:
+    configuration = ScheduleConfiguration(recurrence_interval=recurrence_interval)
+    return replace(schedule.spec, configuration=configuration)
 
 
 # --- creation -----------------------------------------------------------------------------------------
