@@ -69,6 +69,14 @@ class Applications(RuleBasedStateMachine):
             self.allow_updates[key] = self.allow_updates[key] if allow is None else allow
             self.default[key] = self.default[key] if version is None else version.lower()
 
+    @rule(app=APPLICATIONS, version=VERSIONS)
+    def publish(self, app: str, version: str) -> None:
+        """All the steps to a default version, which chance alone seldom takes in this order."""
+        self.create(app, True, None)
+        self.create_package(app, version)
+        self.activate(app, version)
+        self.update(app, None, version)
+
     @rule(app=APPLICATIONS)
     def delete(self, app: str) -> None:
         key = app.lower()
