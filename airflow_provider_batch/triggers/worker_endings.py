@@ -25,8 +25,9 @@ def endings_for_a_worker(operator: Any, task_instance: Any) -> list[str]:
     Return the verdicts that must end on a worker, for a task that has started on one.
 
     A trigger that ends its task spares a worker start, and a race in Airflow that fails short tasks which
-    resume on a worker. But what a trigger ends gets no success or skip callbacks and no asset events, and
-    below 3.3 a failure that it reports is final whatever retries are left.
+    resume on a worker. But what a trigger ends gets no success or skip callbacks and no asset events, its
+    failure stops no run that is to stop with its first failure, and below 3.3 that failure is final whatever
+    retries are left.
 
     :param operator: the operator that defers.
     :param task_instance: its task instance.
@@ -49,7 +50,8 @@ def _endings(task: Any, *, may_be_retried: bool) -> list[str]:
         on_worker.append(Verdict.SUCCESS)
     if task.on_skipped_callback:
         on_worker.append(Verdict.SKIPPED)
-    if task.email or (not AIRFLOW_V_3_3_PLUS and (may_be_retried or _failure_callbacks(task))):
+    told_by_workers = may_be_retried or _failure_callbacks(task)
+    if task.email or _stops_its_run(task) or (told_by_workers and not AIRFLOW_V_3_3_PLUS):
         on_worker.append(Verdict.FAILED)
     if Verdict.FAILED in on_worker or may_be_retried:
         on_worker.append(Verdict.FAILED_FOR_GOOD)
@@ -124,6 +126,10 @@ def _feeds_a_mapped_task(operator: Any) -> bool:
 
 def _is_mapped_somehow(task: Any) -> bool:
     return hasattr(task, "partial_kwargs") or next(iter(task.iter_mapped_task_groups()), None) is not None
+
+
+def _stops_its_run(task: Any) -> bool:
+    return bool(getattr(task.dag, "fail_fast", False) or getattr(task.dag, "fail_stop", False))
 
 
 def _failure_callbacks(task: Any) -> bool:

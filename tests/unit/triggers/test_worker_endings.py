@@ -107,3 +107,13 @@ def test_below_3_3_a_failure_that_a_trigger_reports_would_lose_its_retries_and_c
 
 def test_only_a_worker_writes_mails(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ask(monkeypatch, operator(email="ops@example.org")) == {"failed", "failed_for_good"}
+
+
+@pytest.mark.parametrize("version", ["2.11", "3.3"])
+@pytest.mark.parametrize("name", ["fail_fast", "fail_stop"])
+def test_only_a_workers_failure_stops_a_run_that_is_to_stop_with_it(
+    monkeypatch: pytest.MonkeyPatch, name: str, version: str
+) -> None:
+    found = operator()
+    found.dag = SimpleNamespace(**{**vars(found.dag), name: True})
+    assert ask(monkeypatch, found, version) == {"failed", "failed_for_good"}
