@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
+import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import IO
 
 from airflow_provider_batch.emulator.execution.errands import Abandoned, Cancelled
 
@@ -28,23 +33,37 @@ def unpack(archive: Path, directory: Path, cancelled: Cancelled, *, max_bytes: i
     :raises ArchiveError: a name leads out, an entry is neither file nor directory, the content is damaged,
         encrypted or too large; part of it may have been written.
     """
+    with archive.open("rb") as file, _reading():
+        opened = zipfile.ZipFile(file)
+        entries = opened.infolist()
+        if len(entries) > MAX_ENTRIES:
+            raise ArchiveError(f"more than {MAX_ENTRIES} entries")
+        left = max_bytes
+        for entry in entries:
+            target = directory / _checked(entry)
+            with _placing(entry):
+                (target if entry.is_dir() else target.parent).mkdir(parents=True, exist_ok=True)
+            if not entry.is_dir():
+                left -= _write(opened, entry, target, left, cancelled)
+
+
+@contextmanager
+def _reading() -> Iterator[None]:
+    """What Python says of a file that is no proper zip file, encrypted, or packed in an unknown way."""
     try:
-        with zipfile.ZipFile(archive) as opened:
-            entries = opened.infolist()
-            if len(entries) > MAX_ENTRIES:
-                raise ArchiveError(f"more than {MAX_ENTRIES} entries")
-            left = max_bytes
-            for entry in entries:
-                target = directory / _checked(entry)
-                if entry.is_dir():
-                    target.mkdir(parents=True, exist_ok=True)
-                else:
-                    left -= _write(opened, entry, target, left, cancelled)
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        yield
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, struct.error) as error:
         raise ArchiveError(f"the zip file is damaged: {error}") from None
-    except (NotImplementedError, RuntimeError) as error:
-        # Encrypted, or packed in a way that Python cannot read.
-        raise ArchiveError(str(error)) from None
+    except (NotImplementedError, RuntimeError, ValueError, OverflowError) as error:
+        raise ArchiveError(f"the zip file cannot be read: {error}") from None
+
+
+@contextmanager
+def _placing(entry: zipfile.ZipInfo) -> Iterator[None]:
+    try:
+        yield
+    except (FileExistsError, NotADirectoryError):
+        raise ArchiveError(f"two entries have one place: {entry.filename[:200]!r}") from None
 
 
 def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
@@ -63,14 +82,11 @@ def _checked(entry: zipfile.ZipInfo) -> PurePosixPath:
 def _write(
     opened: zipfile.ZipFile, entry: zipfile.ZipInfo, target: Path, left: int, cancelled: Cancelled
 ) -> int:
-    written = 0
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+    with _placing(entry):
         file = target.open("xb")
-    except (FileExistsError, NotADirectoryError):
-        raise ArchiveError(f"two entries have one place: {entry.filename[:200]!r}") from None
-    with file, opened.open(entry) as content:
-        while chunk := content.read(_CHUNK_BYTES):
+    written = 0
+    with file, _opened(opened, entry) as content:
+        while chunk := _chunk(content):
             if cancelled():
                 raise Abandoned
             written += len(chunk)
@@ -79,3 +95,18 @@ def _write(
             file.write(chunk)
     target.chmod((entry.external_attr >> 16) & 0o777 or _DEFAULT_MODE)
     return written
+
+
+def _opened(opened: zipfile.ZipFile, entry: zipfile.ZipInfo) -> IO[bytes]:
+    try:
+        return opened.open(entry)
+    except OSError as error:
+        # A place before the beginning of the file.
+        raise ArchiveError(f"the zip file is damaged: {error.strerror}") from None
+
+
+def _chunk(content: IO[bytes]) -> bytes:
+    try:
+        return content.read(_CHUNK_BYTES)
+    except OSError as error:
+        raise ArchiveError(f"the zip file is damaged: {error.strerror}") from None

@@ -21,9 +21,14 @@ from airflow_provider_batch.emulator.machine.instructions import (
     RunKind,
     RunProcess,
 )
-from airflow_provider_batch.emulator.model.commands import Command, EnvironmentSetting, ResourceFile
-from airflow_provider_batch.emulator.model.containers import ContainerInfo
+from airflow_provider_batch.emulator.model.commands import Command, EnvironmentSetting, OutputFile, Resource
+from airflow_provider_batch.emulator.model.containers import (
+    ContainerInfo,
+    ContainerRegistry,
+    ContainerSettings,
+)
 from airflow_provider_batch.emulator.model.failures import FailureInfo
+from airflow_provider_batch.emulator.model.multi_instance import InstancePlace
 
 WAIT_SECONDS = 20.0
 
@@ -104,17 +109,34 @@ class Node:
         command_line: str,
         *,
         environment: dict[str, str] | None = None,
-        resource_files: tuple[ResourceFile, ...] = (),
+        resource_files: tuple[Resource, ...] = (),
+        output_files: tuple[OutputFile, ...] = (),
+        container: ContainerSettings | None = None,
+        registries: tuple[ContainerRegistry, ...] | None = None,
+        instance: InstancePlace | None = None,
     ) -> int:
         """Start a command as a task; return its run."""
         settings = tuple(EnvironmentSetting(name, value) for name, value in (environment or {}).items())
         run_id = len(self.listener.runs)
         self.listener.runs[run_id] = Heard()
-        command = Command(command_line, settings, resource_files)
+        command = Command(command_line, settings, resource_files, output_files, container=container)
         directory = "workitems/j/job-1/t"
-        place = ("p", "n", True, directory)
+        kind = RunKind.SUBTASK if instance is not None and instance.number else RunKind.TASK
         self.executor.run(
-            RunProcess(run_id, RunKind.TASK, *place, command, self.append_output, job_id="j", task_id="t")
+            RunProcess(
+                run_id,
+                kind,
+                "p",
+                "n",
+                True,
+                directory,
+                command,
+                self.append_output,
+                job_id="j",
+                task_id="t",
+                instance=instance,
+                registries=registries,
+            )
         )
         return run_id
 
