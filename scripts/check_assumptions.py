@@ -26,7 +26,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -61,6 +61,7 @@ class Bench:
     :param run_seconds: how long a task runs that is to be met while it runs.
     :param settle_seconds: how long to wait for what may never happen.
     :param limit_seconds: how long to wait for what must happen.
+    :param empty_seconds: how long to wait for the end of a job without tasks.
     """
 
     client: BatchClient
@@ -68,6 +69,24 @@ class Bench:
     run_seconds: float
     settle_seconds: float
     limit_seconds: float
+    empty_seconds: float
+    pool_id: str
+
+    @contextmanager
+    def other_job(self, **more: Any) -> Iterator[Bench]:
+        """A further job without dependencies, for as long as it is needed."""
+        job_id = f"{self.job_id}-{uuid.uuid4().hex[:6]}"
+        job: Any = {
+            "id": job_id,
+            "poolInfo": {"poolId": self.pool_id},
+            "constraints": {"maxWallClockTime": "PT1H"},
+            **more,
+        }
+        self.client.create_job(job)
+        try:
+            yield replace(self, job_id=job_id)
+        finally:
+            self.client.begin_delete_job(job_id)
 
     def add(self, task_id: str, command_line: str = "/bin/true", **more: Any) -> Any:
         """Add one task in a collection; return its result, whose refusal is raised."""
@@ -221,6 +240,89 @@ def etag_on_node_changes(bench: Bench) -> Finding:
     return Finding("stable" if first == last else "moves", "" if first == last else f"{first} -> {last}")
 
 
+def undeclared_dependencies(bench: Bench) -> Finding:
+    """How a task with dependencies is refused by a job that does not use them."""
+    with bench.other_job() as other:
+        try:
+            other.add("child", dependsOn={"taskIds": ["parent"]})
+        except RefusedError as error:
+            return Finding(str(error))
+    return Finding("accepted")
+
+
+def empty_job(bench: Bench) -> Finding:
+    """Whether a job that ends with its tasks ends without any; it may take longer than we wait."""
+    with bench.other_job(onAllTasksComplete="terminatejob") as other:
+
+        def ended() -> bool:
+            return word(bench.client.get_job(other.job_id).state) in ("terminating", "completed")
+
+        return Finding("completes" if bench.wait(ended, bench.empty_seconds) else "stays_active")
+
+
+def deleted_parent(bench: Bench) -> Finding:
+    """Whether those run that wait for a task when it is deleted."""
+    bench.add("gone", f"/bin/sleep {bench.run_seconds}")
+    bench.add("orphan", dependsOn={"taskIds": ["gone"]})
+    bench.client.delete_task(bench.job_id, "gone")
+    ran = bench.wait(lambda: word(bench.get("orphan").state) == "completed", bench.settle_seconds)
+    return Finding("satisfies" if ran else "blocks")
+
+
+def killed_exit_code(bench: Bench) -> Finding:
+    """The exit code of a task that is ended while it runs."""
+    bench.add("ended", f"/bin/sleep {bench.limit_seconds}")
+
+    def runs() -> bool:
+        task = bench.get("ended")
+        return word(task.state) == "running" and task.execution_info.start_time is not None
+
+    if not bench.wait(runs, bench.limit_seconds):
+        raise CannotTellError(f"the task did not run within {bench.limit_seconds:g} s")
+    bench.client.terminate_task(bench.job_id, "ended")
+    code = bench.completed("ended").execution_info.exit_code
+    return Finding("none" if code is None else str(code))
+
+
+def wall_clock_code(bench: Bench) -> Finding:
+    """The failure code of a task that runs too long."""
+    bench.add("slow", f"/bin/sleep {bench.limit_seconds}", constraints={"maxWallClockTime": "PT1S"})
+    return Finding(str(bench.completed("slow").execution_info.failure_info.code))
+
+
+def long_collection(bench: Bench) -> Finding:
+    """How more than 100 tasks in one request are refused."""
+    tasks: Any = [{"id": f"many-{number}", "commandLine": "/bin/true"} for number in range(101)]
+    group: Any = {"value": tasks}
+    try:
+        bench.client.create_task_collection(bench.job_id, models.BatchTaskGroup(group))
+    except HttpResponseError as error:
+        return Finding(_code(error))
+    return Finding("accepted")
+
+
+def task_order(bench: Bench) -> Finding:
+    """Whether lists are in order of ids or of creation."""
+    with bench.other_job() as other:
+        for name in ("c", "a", "b"):
+            other.add(name)
+        found = [task.id for task in bench.client.list_tasks(other.job_id, select=["id"])]
+    orders = {("a", "b", "c"): "id", ("c", "a", "b"): "creation"}
+    return Finding(orders.get(tuple(found), "other"), " ".join(found))
+
+
+def file_mode(bench: Bench) -> Finding:
+    """How the mode of a file is written."""
+    bench.add("file", "/bin/sh -c 'echo text'")
+    bench.completed("file")
+    mode = next(
+        file.properties.file_mode
+        for file in bench.client.list_task_files(bench.job_id, "file")
+        if file.name == "stdout.txt" and file.properties is not None
+    )
+    return Finding("0o100644" if str(mode).startswith("0o") else "100644", str(mode))
+
+
 @dataclass(frozen=True)
 class Check:
     """A fact, what is assumed of it, and how to find out; the name is that of the function."""
@@ -247,6 +349,14 @@ CHECKS = {
         Check("per_run", wall_clock),
         Check("accepted", patch_active_job),
         Check("stable", etag_on_node_changes),
+        Check("UnsupportedProperty", undeclared_dependencies),
+        Check("completes", empty_job),
+        Check("blocks", deleted_parent),
+        Check("none", killed_exit_code),
+        Check("TaskEnded", wall_clock_code),
+        Check("InvalidPropertyValue", long_collection),
+        Check("id", task_order),
+        Check("0o100644", file_mode),
     )
 }
 
@@ -267,7 +377,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if not options.yes and not _agreed(options, job_id):
             return EXIT_USAGE
         with _job(client, job_id, options.pool):
-            bench = Bench(client, job_id, options.run_seconds, options.settle_seconds, options.limit_seconds)
+            bench = Bench(
+                client,
+                job_id,
+                options.run_seconds,
+                options.settle_seconds,
+                options.limit_seconds,
+                options.empty_seconds,
+                options.pool,
+            )
             findings = [(CHECKS[name], _find(bench, CHECKS[name])) for name in names]
     except (AzureError, CannotTellError) as error:
         sys.stderr.write(f"{_sentence(error)}\n")
@@ -293,6 +411,9 @@ def _parser() -> argparse.ArgumentParser:
         "--settle-seconds", type=float, default=60.0, help="wait for what may never happen (60)"
     )
     parser.add_argument("--limit-seconds", type=float, default=600.0, help="wait for what must happen (600)")
+    parser.add_argument(
+        "--empty-seconds", type=float, default=90.0, help="wait for the end of a job without tasks (90)"
+    )
     return parser
 
 
@@ -315,7 +436,7 @@ def _check_pool(client: BatchClient, pool_id: str) -> None:
 def _agreed(options: argparse.Namespace, job_id: str) -> bool:
     sys.stdout.write(
         f"Creates job {job_id} on pool {options.pool} of {options.account_url},\n"
-        "with some fifteen short tasks, and deletes it at the end. Go on? [y/N] "
+        "with some twenty short tasks, and three small ones beside it, and deletes them. Go on? [y/N] "
     )
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

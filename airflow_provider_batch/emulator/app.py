@@ -117,7 +117,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
     # Order: what comes first sees the request first.
     middleware = [
         Middleware(StandardHeaders),
-        Middleware(ErrorBodies, clock=clock),
+        Middleware(ErrorBodies, clock=clock, assumptions=lambda: engine.assumptions),
         Middleware(LocalHosts, allowed=settings.allowed_hosts),
         Middleware(BodyLimit),
     ]

@@ -131,6 +131,12 @@ def parser() -> argparse.ArgumentParser:
         help="an answer to an open question about Azure Batch, see docs/assumptions.md; may be repeated",
     )
     _add_management_options(serve)
+    serve.add_argument(
+        "--assume-seed",
+        type=int,
+        metavar="N",
+        help="let a number choose an answer to every open question; --assume goes before it",
+    )
     serve.add_argument("--log-level", choices=_LOG_LEVELS, default="warning", help="how much goes to stderr")
     return root
 
@@ -163,7 +169,7 @@ def _serve(options: argparse.Namespace) -> int:
     _check_host(options.host, options.allow_non_loopback)
     _check_address(options)
     auto_storage = _auto_storage(options.auto_storage)
-    assumptions = _assumptions(options.assume)
+    assumptions = _assumptions(options.assume, options.assume_seed)
     root = None if options.root is None else _root(options.root)
     with closing(_listen(options.host, options.port)) as listener:
         # Imported late: --help and refusals need neither the web server nor the engine.
@@ -201,8 +207,8 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _assumptions(given: Sequence[str]) -> Assumptions:
-    assumptions = Assumptions()
+def _assumptions(given: Sequence[str], seed: int | None) -> Assumptions:
+    assumptions = Assumptions() if seed is None else Assumptions.chosen_by(seed)
     for text in given:
         try:
             assumptions = parse_assumption(assumptions, text)

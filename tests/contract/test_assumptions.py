@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -209,6 +211,156 @@ def test_etag_on_node_changes(batch: Batch, job_id: str, assume: Assume, value: 
     before = batch.call("get_task", job_id, "t").etag
     add(batch, job_id, "later")
     assert (completed(batch, job_id, "t").etag == before) == (value == "stable")
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.5 and 10: reported, against the documentation")
+@pytest.mark.parametrize("value", ["UnsupportedProperty", "TaskDependenciesNotSpecifiedOnJob"])
+def test_undeclared_dependencies(batch: Batch, assume: Assume, value: str):
+    assume("undeclared_dependencies", value)
+    name = new_id("job")
+    batch.call("create_job", {"id": name, "poolInfo": {"poolId": "one"}})
+    with pytest.raises(HttpResponseError) as caught:
+        add(batch, name, "t", dependsOn={"taskIds": ["parent"]})
+    assert (caught.value.status_code, code_of(caught.value)) == (400, value)
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 3.4 and 10")
+@pytest.mark.parametrize(("value", "state"), [("completes", "completed"), ("stays_active", "active")])
+def test_empty_job(emulator: EmulatorProcess, batch: Batch, assume: Assume, value: str, state: str):
+    assume("empty_job", value)
+    name = new_id("job")
+    batch.call(
+        "create_job", {"id": name, "poolInfo": {"poolId": "one"}, "onAllTasksComplete": "terminatejob"}
+    )
+    assert batch.call("get_job", name).state == "active"
+    emulator.advance(60)
+    assert batch.call("get_job", name).state == state
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.5 and 10: they wait for ever")
+@pytest.mark.parametrize("value", ["blocks", "satisfies"])
+def test_deleted_parent(batch: Batch, job_id: str, assume: Assume, value: str):
+    assume("deleted_parent", value)
+    add(batch, job_id, "parent", "/bin/sleep 60")
+    add(batch, job_id, "child", dependsOn={"taskIds": ["parent"]})
+    batch.call("delete_task", job_id, "parent")
+    add(batch, job_id, "other")
+    completed(batch, job_id, "other")
+    if value == "satisfies":
+        completed(batch, job_id, "child")
+    else:
+        assert listed(batch, job_id)["child"] == "active"
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.3 and 10: not counted")
+@pytest.mark.parametrize(("value", "count"), [("no", 0), ("yes", 1)])
+def test_recovery_counts(emulator: EmulatorProcess, batch: Batch, assume: Assume, value: str, count: int):
+    assume("recovery_counts", value)
+    pool_id, name = new_id("spot"), new_id("job")
+    batch.call("create_pool", pool_body(pool_id, targetLowPriorityNodes=1))
+    wait_for(lambda: nodes_idle(batch, pool_id, 1))
+    batch.call("create_job", {"id": name, "poolInfo": {"poolId": pool_id}})
+    add(batch, name, "t", "/bin/sleep 0.5")
+    wait_for(lambda: batch.call("get_task", name, "t").state == "running")
+    emulator.preempt_node(pool_id, batch.call("list_nodes", pool_id)[0].id, seconds=0.1)
+    assert completed(batch, name, "t").execution_info.requeue_count == count
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.2 and 10: none")
+@pytest.mark.parametrize(("value", "code"), [("none", None), ("137", 137)])
+def test_killed_exit_code(batch: Batch, job_id: str, assume: Assume, value: str, code: int | None):
+    assume("killed_exit_code", value)
+    add(batch, job_id, "t", "/bin/sleep 60")
+    wait_for(lambda: batch.call("get_task", job_id, "t").execution_info.start_time is not None)
+    batch.call("terminate_task", job_id, "t")
+    assert completed(batch, job_id, "t").execution_info.exit_code == code
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.2 and 10; the name of the other code is not known")
+@pytest.mark.parametrize("value", ["TaskEnded", "TaskMaxWallClockTimeReached"])
+def test_wall_clock_code(batch: Batch, job_id: str, assume: Assume, value: str):
+    assume("wall_clock_code", value)
+    add(batch, job_id, "t", "/bin/sleep 60", constraints={"maxWallClockTime": "PT0.2S"})
+    assert completed(batch, job_id, "t").execution_info.failure_info.code == value
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 10: the page says 403")
+@pytest.mark.parametrize(
+    ("value", "statuses"), [("by_cause", (401, 403)), ("401", (401, 401)), ("403", (403, 403))]
+)
+def test_bad_credentials(emulator: EmulatorProcess, assume: Assume, value: str, statuses: tuple[int, int]):
+    assume("bad_credentials", value)
+    none = send(emulator, "GET", "/pools", after_signing={"Authorization": None})
+    wrong = send(emulator, "GET", "/pools", after_signing={"Authorization": "SharedKey devbatch:AAAA"})
+    assert (none.status, wrong.status) == statuses
+    assert (none.code, wrong.code) == ("AuthenticationFailed", "AuthenticationFailed")
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 4.9 and 10")
+@pytest.mark.parametrize(("value", "status"), [("InvalidPropertyValue", 400), ("RequestBodyTooLarge", 413)])
+def test_long_collection(batch: Batch, job_id: str, assume: Assume, value: str, status: int):
+    assume("long_collection", value)
+    tasks: Any = [{"id": str(number), "commandLine": "true"} for number in range(101)]
+    with pytest.raises(HttpResponseError) as caught:
+        batch.call("create_task_collection", job_id, {"value": tasks})
+    assert (caught.value.status_code, code_of(caught.value)) == (status, value)
+    assert listed(batch, job_id) == {}
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 1.6 and 10: by id")
+@pytest.mark.parametrize(("value", "order"), [("id", ["a", "b", "c"]), ("creation", ["c", "a", "b"])])
+def test_task_order(batch: Batch, job_id: str, assume: Assume, value: str, order: list[str]):
+    assume("task_order", value)
+    for name in ("c", "a", "b"):
+        add(batch, job_id, name)
+    for page in (1, 2, 1000):
+        assert [task.id for task in batch.call("list_tasks", job_id, max_results=page)] == order
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 7.4 and 10: several candidates")
+@pytest.mark.parametrize("value", ["OperationNotValidOnPool", "OperationInvalidForCurrentState"])
+def test_scaled_pool_resize(batch: Batch, assume: Assume, value: str):
+    assume("scaled_pool_resize", value)
+    name = new_id("pool")
+    batch.call(
+        "create_pool", pool_body(name, enableAutoScale=True, autoScaleFormula="$TargetDedicatedNodes=0;")
+    )
+    with pytest.raises(ResourceExistsError) as caught:
+        batch.call("begin_resize_pool", name, {"targetDedicatedNodes": 1})
+    assert code_of(caught.value) == value
+
+
+@pytest.mark.assumed(source=REFERENCE + "sections 2.7 and 10: octal")
+@pytest.mark.parametrize(("value", "start"), [("0o100644", "0o1"), ("100644", "10")])
+def test_file_mode(batch: Batch, job_id: str, assume: Assume, value: str, start: str):
+    assume("file_mode", value)
+    add(batch, job_id, "t")
+    completed(batch, job_id, "t")
+    files = {file.name: file for file in batch.call("list_task_files", job_id, "t")}
+    assert files["stdout.txt"].properties.file_mode.startswith(start)
+    assert batch.call("get_task_file_properties", job_id, "t", "stdout.txt").file_mode.startswith(start)
+
+
+@pytest.mark.assumed(source=REFERENCE + "section 10: seconds")
+@pytest.mark.parametrize("value", ["seconds", "date"])
+def test_retry_after(emulator: EmulatorProcess, assume: Assume, value: str):
+    assume("retry_after", value)
+    emulator.answer("list_pools", status=503, retry_after="30")
+    text = send(emulator, "GET", "/pools").headers["retry-after"]
+    if value == "seconds":
+        assert text == "30"
+    else:
+        moment = parsedate_to_datetime(text)
+        assert 20 < (moment - datetime.now(timezone.utc)).total_seconds() < 31
+
+
+@pytest.mark.emulator_only(reason="the program is the emulator's own")
+def test_seed_chooses_an_answer_to_every_question_and_the_same_ones_again():
+    chosen = [Assumptions.chosen_by(seed) for seed in range(40)]
+    assert chosen == [Assumptions.chosen_by(seed) for seed in range(40)]
+    for fact in Assumptions().listed():
+        name = str(fact["name"])
+        assert len({getattr(answers, name) for answers in chosen}) > 1, f"no seed answers {name} otherwise"
 
 
 @pytest.mark.emulator_only(reason="the emulator's own addresses")

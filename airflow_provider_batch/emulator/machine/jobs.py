@@ -14,7 +14,7 @@ from airflow_provider_batch.emulator.machine.timers import (
 )
 from airflow_provider_batch.emulator.machine.transitions import move_job
 from airflow_provider_batch.emulator.machine.world import JobIndex, World, require
-from airflow_provider_batch.emulator.model.assumptions import PatchActiveJob
+from airflow_provider_batch.emulator.model.assumptions import EmptyJob, PatchActiveJob
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job, JobSpec
 from airflow_provider_batch.emulator.model.states import (
@@ -291,10 +291,9 @@ def on_wall_clock_timer(world: World, timer: JobWallClockTimer) -> None:
 
 def _watch_completion(world: World, job: Job) -> None:
     """Look whether a job is complete now, or will be so for want of tasks."""
-    delay = world.settings.empty_job_seconds
     terminates = job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
-    if terminates and not job.tasks and delay is not None:
-        world.wake_in(EmptyJobTimer(id_key(job.id), job.serial), delay)
+    if terminates and not job.tasks:
+        world.wake_in(EmptyJobTimer(id_key(job.id), job.serial), world.settings.empty_job_seconds)
     end_if_all_complete(world, job)
 
 
@@ -317,6 +316,7 @@ def on_empty_timer(world: World, timer: EmptyJobTimer) -> None:
         job is not None
         and job.state is JobState.ACTIVE
         and not job.tasks
+        and world.assumptions.empty_job is EmptyJob.COMPLETES
         and job.spec.on_all_tasks_complete is OnAllTasksComplete.TERMINATE_JOB
     ):
         end(world, job, TerminateReason.ALL_TASKS_COMPLETE.value)

@@ -13,7 +13,7 @@ from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskW
 from airflow_provider_batch.emulator.machine.transitions import move_task
 from airflow_provider_batch.emulator.machine.world import World
 from airflow_provider_batch.emulator.model import failures
-from airflow_provider_batch.emulator.model.assumptions import WallClock
+from airflow_provider_batch.emulator.model.assumptions import KilledExitCode, RecoveryCounts, WallClock
 from airflow_provider_batch.emulator.model.exits import ExitKind
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
@@ -122,7 +122,8 @@ def _goes_again(world: World, job: Job, task: Task, ending: Ending | None, end: 
     info = task.execution_info
     fresh = replace(info, start_time=None)
     if ending in _AGAIN:
-        if ending is Ending.REQUEUE:
+        counts_recovery = world.assumptions.recovery_counts is RecoveryCounts.YES
+        if ending is Ending.REQUEUE or counts_recovery:
             fresh = replace(fresh, requeue_count=info.requeue_count + 1, last_requeue_time=world.now)
         requeue(world, job, task, _AGAIN[ending], fresh)
         return True
@@ -141,9 +142,10 @@ def _finish(world: World, job: Job, task: Task, ending: Ending | None, end: RunE
     exit_code = end.exit_code
     if ending is not None:
         # The exit code of a killed process says nothing about the task.
-        passage, kind, exit_code = TaskPassage.END, ExitKind.ENDED, None
+        passage, kind, exit_code = TaskPassage.END, ExitKind.ENDED, _killed_exit_code(world, task)
         expired = ending is Ending.WALL_CLOCK
-        failure = failures.wall_clock_expired() if expired else failures.task_ended()
+        code = world.assumptions.wall_clock_code.value
+        failure = failures.wall_clock_expired(code) if expired else failures.task_ended()
     elif failure is not None:
         passage, kind = TaskPassage.FAIL_TO_START, ExitKind.PRE_PROCESSING_ERROR
     elif end.upload_failure is not None:
@@ -158,6 +160,12 @@ def _finish(world: World, job: Job, task: Task, ending: Ending | None, end: RunE
         container_info=end.container,
     )
     complete(world, job, task, passage, kind, info)
+
+
+def _killed_exit_code(world: World, task: Task) -> int | None:
+    assumed = world.assumptions.killed_exit_code
+    started = task.execution_info.start_time is not None
+    return int(assumed.value) if started and assumed is not KilledExitCode.NONE else None
 
 
 # --- completion ---------------------------------------------------------------------------------------
@@ -184,14 +192,15 @@ def complete(
     _watch_retention(world, job, task)
     actions = task.spec.exit_conditions.actions(kind, info.exit_code)
     if actions.dependency_action is DependencyAction.SATISFY:
-        _satisfy_dependents(world, job, task)
+        satisfy_dependents(world, job, task)
     if manager.ends_job(job, task) and job.state in JOB_OPEN:
         jobs.end(world, job, TerminateReason.JOB_MANAGER_COMPLETE.value)
     jobs.perform(world, job, actions.job_action)
     jobs.end_if_all_complete(world, job)
 
 
-def _satisfy_dependents(world: World, job: Job, task: Task) -> None:
+def satisfy_dependents(world: World, job: Job, task: Task) -> None:
+    """Let those run that wait for nothing but this task."""
     task.satisfied = True
     for key, serial in world.jobs[job.serial].dependencies.satisfy(task.id):
         dependent = job.tasks.get(key)

@@ -12,6 +12,7 @@ from airflow_provider_batch.emulator.machine.tables import AllocationPassage, Po
 from airflow_provider_batch.emulator.machine.timers import AllocationTimer
 from airflow_provider_batch.emulator.machine.transitions import move_allocation, move_pool
 from airflow_provider_batch.emulator.machine.world import PoolIndex, World, require
+from airflow_provider_batch.emulator.model.assumptions import ScaledPoolResize
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.nodes import Node
 from airflow_provider_batch.emulator.model.pools import Pool, PoolResize
@@ -98,15 +99,18 @@ def resize(world: World, event: events.ResizePool) -> None:
 
 def _steady_pool(world: World, event: events.PoolVerb) -> Pool:
     pool = open_pool(world, event)
-    _refuse_auto_scale(pool)
+    _refuse_auto_scale(world, pool)
     if pool.allocation_state is not AllocationState.STEADY:
         raise errors.pool_being_resized()
     return pool
 
 
-def _refuse_auto_scale(pool: Pool) -> None:
-    if pool.auto_scale is not None:
-        raise errors.operation_not_valid_on_pool("The pool scales automatically")
+def _refuse_auto_scale(world: World, pool: Pool) -> None:
+    if pool.auto_scale is None:
+        return
+    if world.assumptions.scaled_pool_resize is ScaledPoolResize.INVALID_STATE:
+        raise errors.operation_invalid_for_current_state()
+    raise errors.operation_not_valid_on_pool("The pool scales automatically")
 
 
 def _set_targets(pool: Pool, wanted: PoolResize) -> None:
@@ -134,7 +138,7 @@ def remove_nodes(world: World, event: events.RemoveNodes) -> None:
 def stop_resize(world: World, event: events.StopPoolResize) -> None:
     """Stop growing; nodes that are leaving go on leaving. The ETag stays, as recorded."""
     pool = open_pool(world, event)
-    _refuse_auto_scale(pool)
+    _refuse_auto_scale(world, pool)
     if pool.allocation_state is not AllocationState.RESIZING:
         raise errors.operation_invalid_for_current_state()
     move_allocation(pool, AllocationPassage.STOP, world.now)

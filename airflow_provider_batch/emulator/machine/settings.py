@@ -3,18 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
-
-
-class UndeclaredDependencies(str, Enum):
-    """How a task with dependencies is refused by a job without ``usesTaskDependencies``."""
-
-    #: what users report
-    UNSUPPORTED_PROPERTY = "UnsupportedProperty"
-    #: what the documentation says
-    NOT_SPECIFIED_ON_JOB = "TaskDependenciesNotSpecifiedOnJob"
 
 
 @dataclass(frozen=True)
@@ -26,8 +16,8 @@ class MachineSettings:
         the pool is steady and the node is ``creating``, a third each for ``creating`` and ``starting``.
     :param preempted_seconds: from the preemption of a spot node until it has a machine again and boots.
     :param job_end_seconds: how long a job without running tasks stays ``terminating`` or ``deleting``.
-    :param empty_job_seconds: after how long a job with ``terminatejob`` and without tasks counts as complete;
-        None for never. (The documentation says that it does; recordings show it active after milliseconds.)
+    :param empty_job_seconds: after how long a job with ``terminatejob`` and without tasks counts as complete,
+        if it does. (The documentation says so; recordings show it active after milliseconds.)
     :param dedicated_core_quota: of all pools together; beyond it a resize ends with
         ``AccountCoreQuotaReached``.
     :param low_priority_core_quota: likewise, ``AccountLowPriorityCoreQuotaReached``.
@@ -39,7 +29,6 @@ class MachineSettings:
     :param sample_limit: samples that are kept of each metric of a pool: a day's.
     :param enable_auto_scale_seconds: pause that must lie between two requests to enable automatic scaling of
         one pool; before, they answer ``TooManyEnableAutoScaleRequests``.
-    :param undeclared_dependencies: see :class:`UndeclaredDependencies`.
     :param assumptions: what is answered at first where the service's behaviour is not known.
     :param seed: goes into node ids, so that two emulators on one root directory never share one.
     """
@@ -47,7 +36,7 @@ class MachineSettings:
     node_start_seconds: float = 0.2
     preempted_seconds: float = 30.0
     job_end_seconds: float = 0.0
-    empty_job_seconds: float | None = 10.0
+    empty_job_seconds: float = 10.0
     dedicated_core_quota: int = 10_000
     low_priority_core_quota: int = 10_000
     pool_quota: int = 500
@@ -56,6 +45,5 @@ class MachineSettings:
     sample_delay_seconds: float = 0.0
     sample_limit: int = 2880
     enable_auto_scale_seconds: float = 30.0
-    undeclared_dependencies: UndeclaredDependencies = UndeclaredDependencies.UNSUPPORTED_PROPERTY
     assumptions: Assumptions = field(default_factory=Assumptions)
     seed: str = ""

@@ -7,12 +7,16 @@ from dataclasses import replace
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.machine import events, jobs, outcomes, tallies
 from airflow_provider_batch.emulator.machine.runs import Ending
-from airflow_provider_batch.emulator.machine.settings import UndeclaredDependencies
 from airflow_provider_batch.emulator.machine.tables import TaskPassage
 from airflow_provider_batch.emulator.machine.timers import RetentionTimer, TaskWallClockTimer
 from airflow_provider_batch.emulator.machine.world import World, require
 from airflow_provider_batch.emulator.model import failures
-from airflow_provider_batch.emulator.model.assumptions import ForwardReferences, ReactivationUnblocks
+from airflow_provider_batch.emulator.model.assumptions import (
+    DeletedParent,
+    ForwardReferences,
+    ReactivationUnblocks,
+    UndeclaredDependencies,
+)
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies
 from airflow_provider_batch.emulator.model.exits import ExitKind
 from airflow_provider_batch.emulator.model.ids import id_key, numeric_id
@@ -31,7 +35,7 @@ def add(world: World, event: events.AddTask) -> None:
         raise errors.task_exists()
     jobs.refuse_special_id(job, spec.id)
     if spec.depends_on and not job.spec.uses_task_dependencies:
-        if world.settings.undeclared_dependencies is UndeclaredDependencies.NOT_SPECIFIED_ON_JOB:
+        if world.assumptions.undeclared_dependencies is UndeclaredDependencies.NOT_SPECIFIED_ON_JOB:
             raise errors.task_dependencies_not_specified_on_job()
         raise errors.unsupported_property("dependsOn")
     if world.assumptions.forward_references is ForwardReferences.REFUSED:
@@ -141,6 +145,8 @@ def delete(world: World, event: events.DeleteTask) -> None:
     tallies.count(world, job, task, -1)
     del job.tasks[id_key(task.id)]
     _delete_files(world, task)
+    if world.assumptions.deleted_parent is DeletedParent.SATISFIES:
+        outcomes.satisfy_dependents(world, job, task)
     jobs.end_if_all_complete(world, job)
 
 

@@ -14,10 +14,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from enum import Enum
+from random import Random
 from typing import Any
 
 MAX_SECONDS = 3600.0
 """Longest delay that can be assumed."""
+
+SEEDED_SECONDS = (0.0, 0.5, 2.0)
+"""Delays among which a seed chooses."""
 
 
 class ForwardReferences(str, Enum):
@@ -67,6 +71,94 @@ class EtagOnNodeChanges(str, Enum):
 
     STABLE = "stable"
     MOVES = "moves"
+
+
+class UndeclaredDependencies(str, Enum):
+    """How a task with dependencies is refused by a job without ``usesTaskDependencies``."""
+
+    #: what users report
+    UNSUPPORTED_PROPERTY = "UnsupportedProperty"
+    #: what the documentation says
+    NOT_SPECIFIED_ON_JOB = "TaskDependenciesNotSpecifiedOnJob"
+
+
+class EmptyJob(str, Enum):
+    """What becomes of a job with ``terminatejob`` to which nobody adds a task."""
+
+    COMPLETES = "completes"
+    STAYS_ACTIVE = "stays_active"
+
+
+class DeletedParent(str, Enum):
+    """What becomes of those who wait for a task that is deleted."""
+
+    BLOCKS = "blocks"
+    SATISFIES = "satisfies"
+
+
+class RecoveryCounts(str, Enum):
+    """Whether ``requeueCount`` counts a run that was lost with its node."""
+
+    NO = "no"
+    YES = "yes"
+
+
+class KilledExitCode(str, Enum):
+    """The exit code of a task whose process was ended."""
+
+    NONE = "none"
+    SIGKILL = "137"
+
+
+class WallClockCode(str, Enum):
+    """The failure code of a task that ran too long; newer agents have one of its own, of unknown name."""
+
+    TASK_ENDED = "TaskEnded"
+    OWN = "TaskMaxWallClockTimeReached"
+
+
+class BadCredentials(str, Enum):
+    """The HTTP status of a request that does not prove who it is from."""
+
+    #: 401 without credentials, 403 with wrong ones
+    BY_CAUSE = "by_cause"
+    UNAUTHORIZED = "401"
+    FORBIDDEN = "403"
+
+
+class LongCollection(str, Enum):
+    """How a collection of more than 100 tasks is refused."""
+
+    INVALID_VALUE = "InvalidPropertyValue"
+    TOO_LARGE = "RequestBodyTooLarge"
+
+
+class TaskOrder(str, Enum):
+    """The order of the tasks in a list."""
+
+    ID = "id"
+    CREATION = "creation"
+
+
+class ScaledPoolResize(str, Enum):
+    """How a resize is refused while the pool scales automatically."""
+
+    NOT_VALID_ON_POOL = "OperationNotValidOnPool"
+    INVALID_STATE = "OperationInvalidForCurrentState"
+
+
+class FileModeText(str, Enum):
+    """How the mode of a file is written."""
+
+    PREFIXED = "0o100644"
+    PLAIN = "100644"
+
+
+class RetryAfter(str, Enum):
+    """How ``Retry-After`` says when to come again."""
+
+    SECONDS = "seconds"
+    DATE = "date"
 
 
 def _about(text: str, source: str) -> dict[str, str]:
@@ -121,6 +213,66 @@ class Assumptions:
         default=EtagOnNodeChanges.STABLE,
         metadata=_about("ETags of tasks and jobs while nodes work on them", "sections 2.4 and 3.3"),
     )
+    undeclared_dependencies: UndeclaredDependencies = field(
+        default=UndeclaredDependencies.UNSUPPORTED_PROPERTY,
+        metadata=_about("the code for dependsOn without usesTaskDependencies", "sections 4.5 and 10"),
+    )
+    empty_job: EmptyJob = field(
+        default=EmptyJob.COMPLETES,
+        metadata=_about("a job with terminatejob to which nobody adds a task", "sections 3.4 and 10"),
+    )
+    deleted_parent: DeletedParent = field(
+        default=DeletedParent.BLOCKS,
+        metadata=_about("those who wait for a task that is deleted", "sections 4.5 and 10"),
+    )
+    recovery_counts: RecoveryCounts = field(
+        default=RecoveryCounts.NO,
+        metadata=_about("requeueCount of a task whose node was lost", "sections 4.3 and 10"),
+    )
+    killed_exit_code: KilledExitCode = field(
+        default=KilledExitCode.NONE,
+        metadata=_about("the exit code of a task whose process was ended", "sections 4.2 and 10"),
+    )
+    wall_clock_code: WallClockCode = field(
+        default=WallClockCode.TASK_ENDED,
+        metadata=_about("the failure code of a task that ran too long", "sections 4.2 and 10"),
+    )
+    bad_credentials: BadCredentials = field(
+        default=BadCredentials.BY_CAUSE,
+        metadata=_about("the status of a request with bad credentials", "sections 7.1 and 10"),
+    )
+    long_collection: LongCollection = field(
+        default=LongCollection.INVALID_VALUE,
+        metadata=_about("the code for more than 100 tasks in a collection", "sections 4.9 and 10"),
+    )
+    task_order: TaskOrder = field(
+        default=TaskOrder.ID,
+        metadata=_about("the order of the tasks in a list", "sections 1.6 and 10"),
+    )
+    scaled_pool_resize: ScaledPoolResize = field(
+        default=ScaledPoolResize.NOT_VALID_ON_POOL,
+        metadata=_about("the code for a resize of a pool that scales automatically", "sections 7.4 and 10"),
+    )
+    file_mode: FileModeText = field(
+        default=FileModeText.PREFIXED,
+        metadata=_about("the text of a file's mode", "sections 2.7 and 10"),
+    )
+    retry_after: RetryAfter = field(
+        default=RetryAfter.SECONDS,
+        metadata=_about("the units of Retry-After", "section 10"),
+    )
+
+    @classmethod
+    def chosen_by(cls, seed: int) -> Assumptions:
+        """One answer to each question, chosen by a number: the same number chooses the same answers."""
+        choice = Random(seed)  # noqa: S311 - to be repeated, not to be kept secret
+        answers: dict[str, Any] = {
+            fact.name: choice.choice(
+                list(type(fact.default)) if isinstance(fact.default, Enum) else SEEDED_SECONDS
+            )
+            for fact in fields(cls)
+        }
+        return cls(**answers)
 
     def changed(self, name: str, text: str) -> Assumptions:
         """

@@ -44,11 +44,9 @@ def task_ended() -> FailureInfo:
     return FailureInfo(ErrorCategory.USER_ERROR, "TaskEnded", "Task Was Ended by User Request")
 
 
-def wall_clock_expired() -> FailureInfo:
-    """The task ran longer than its ``maxWallClockTime``; the code is that of a terminated task."""
-    return FailureInfo(
-        ErrorCategory.SERVER_ERROR, "TaskEnded", "The task has exceeded its maximum wall clock time."
-    )
+def wall_clock_expired(code: str = "TaskEnded") -> FailureInfo:
+    """The task ran longer than its ``maxWallClockTime``; the usual code is that of a terminated task."""
+    return FailureInfo(ErrorCategory.SERVER_ERROR, code, "The task has exceeded its maximum wall clock time.")
 
 
 def command_program_not_found(program: str) -> FailureInfo:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.model.assumptions import FileModeText
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.files import FileInfo
 from airflow_provider_batch.emulator.storage.trees import FileSlice, FileTree
@@ -52,10 +53,12 @@ class FileSet:
     The files of one task or one node.
 
     :param url_of: address of a file by its path.
+    :param mode_text: how modes are written.
     """
 
     tree: FileTree
     url_of: Callable[[str], str]
+    mode_text: FileModeText = FileModeText.PREFIXED
 
     def list(self, path: str, query: Query, links: Links) -> Json:
         """Return one page of the files; only the first level unless ``recursive=true``."""
@@ -63,7 +66,7 @@ class FileSet:
             "name": lambda file, links: file.name,
             "url": lambda file, links: self.url_of(file.name),
             "isDirectory": lambda file, links: file.is_directory,
-            "properties": lambda file, links: _properties(file),
+            "properties": lambda file, links: self._properties(file),
         }
         listing = Listing("files", fields, FILES, lambda file: (file.name,))
         return listing.page(self.tree.list(recursive=query.flag("recursive")), path, query, links)
@@ -78,7 +81,7 @@ class FileSet:
             is_directory=file.is_directory,
             size_bytes=file.size_bytes,
             content_type=content_type(file.name),
-            mode=_mode(file),
+            mode=self._mode(file),
             last_modified=file.last_modified,
         )
 
@@ -95,6 +98,20 @@ class FileSet:
         """Delete a file, or a directory when ``recursive=true`` or it is empty."""
         self.tree.delete(file_path, recursive=query.flag("recursive"))
 
+    def _mode(self, file: FileInfo) -> str:
+        prefix = "0o" if self.mode_text is FileModeText.PREFIXED else ""
+        return f"{prefix}{file.file_mode:o}"
+
+    def _properties(self, file: FileInfo) -> Json | None:
+        if file.is_directory:
+            return None
+        return present(
+            lastModified=format_time(file.last_modified),
+            contentLength=str(file.size_bytes),
+            contentType=content_type(file.name),
+            fileMode=self._mode(file),
+        )
+
 
 class Files:
     """Finds the files that an operation is about."""
@@ -105,29 +122,16 @@ class Files:
     def of_task(self, job_id: str, task_id: str, links: Links) -> FileSet:
         """The files of a task, whose root is the task directory."""
         tree = self._engine.task_files(job_id, task_id)
-        return FileSet(tree, lambda path: links.task_file(job_id, task_id, path))
+        mode_text = self._engine.assumptions.file_mode
+        return FileSet(tree, lambda path: links.task_file(job_id, task_id, path), mode_text)
 
     def of_node(self, pool_id: str, node_id: str, links: Links) -> FileSet:
         """The files of a node, whose root is ``AZ_BATCH_NODE_ROOT_DIR``."""
         tree = self._engine.node_files(pool_id, node_id)
-        return FileSet(tree, lambda path: links.node_file(pool_id, node_id, path))
+        mode_text = self._engine.assumptions.file_mode
+        return FileSet(tree, lambda path: links.node_file(pool_id, node_id, path), mode_text)
 
 
 def content_type(name: str) -> str:
     """The type that the service gives a file by its name."""
     return "text/plain" if name.lower().endswith(_TEXT) else "application/octet-stream"
-
-
-def _mode(file: FileInfo) -> str:
-    return f"0o{file.file_mode:o}"
-
-
-def _properties(file: FileInfo) -> Json | None:
-    if file.is_directory:
-        return None
-    return present(
-        lastModified=format_time(file.last_modified),
-        contentLength=str(file.size_bytes),
-        contentType=content_type(file.name),
-        fileMode=_mode(file),
-    )

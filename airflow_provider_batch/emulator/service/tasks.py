@@ -9,6 +9,7 @@ from typing import Any
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.model.assumptions import LongCollection, TaskOrder
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.etags import Conditions, etag
 from airflow_provider_batch.emulator.model.exits import ExitCodeRange, ExitConditions, ExitOptions
@@ -49,6 +50,7 @@ _OF_THE_JOB = frozenset(
 )
 
 _LIST = Listing("tasks", TASK, TASKS, lambda task: (task.id.lower(),))
+_LIST_BY_CREATION = Listing("tasks", TASK, TASKS, lambda task: (f"{task.serial:020}",))
 
 
 class Tasks:
@@ -73,6 +75,8 @@ class Tasks:
         """Add up to 100 tasks; each succeeds or fails by itself."""
         bodies: list[Json] = body["value"]
         if len(bodies) > MAX_COLLECTION:
+            if self._engine.assumptions.long_collection is LongCollection.TOO_LARGE:
+                raise errors.request_body_too_large()
             reason = f"At most {MAX_COLLECTION} tasks can be added in one request"
             raise errors.invalid_property_value("value", str(len(bodies)), reason)
         with self._engine.reading() as state:
@@ -93,7 +97,9 @@ class Tasks:
     def list(self, job_id: str, path: str, query: Query, links: Links) -> Json:
         """Return one page of a job's tasks."""
         with self._engine.reading():
-            return _LIST.page(self._engine.tasks_as_listed(job_id), path, query, links)
+            by_creation = self._engine.assumptions.task_order is TaskOrder.CREATION
+            listing = _LIST_BY_CREATION if by_creation else _LIST
+            return listing.page(self._engine.tasks_as_listed(job_id), path, query, links)
 
     def replace(self, job_id: str, task_id: str, body: Json, conditions: Conditions) -> datetime:
         """PUT: set the constraints, those that are left out to their defaults."""

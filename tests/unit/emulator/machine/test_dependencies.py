@@ -11,9 +11,13 @@ from hypothesis import strategies as st
 
 from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.machine.dependencies import DependencyGraph
-from airflow_provider_batch.emulator.machine.settings import MachineSettings, UndeclaredDependencies
+from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.model import failures
-from airflow_provider_batch.emulator.model.assumptions import Assumptions, ReactivationUnblocks
+from airflow_provider_batch.emulator.model.assumptions import (
+    Assumptions,
+    ReactivationUnblocks,
+    UndeclaredDependencies,
+)
 from airflow_provider_batch.emulator.model.dependencies import TaskDependencies, TaskIdRange
 from airflow_provider_batch.emulator.model.exits import (
     ExitCodeRange,
@@ -130,7 +134,7 @@ def test_leading_zeros_matter_to_an_id(machine: Simulation) -> None:
 def test_undeclared_dependencies_are_refused_with_the_code_that_is_set() -> None:
     spec = TaskSpec("c", {}, COMMAND, depends_on=_ids("a"))
     for answer in UndeclaredDependencies:
-        machine = Simulation(MachineSettings(undeclared_dependencies=answer))
+        machine = Simulation(MachineSettings(assumptions=Assumptions(undeclared_dependencies=answer)))
         machine.job(uses_task_dependencies=False)
         assert machine.refused(events.AddTask, "j", spec) == answer.value
 

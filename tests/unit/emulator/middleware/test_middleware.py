@@ -15,6 +15,7 @@ from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.clock import ManualClock
 from airflow_provider_batch.emulator.middleware.bodies import MAX_BODY_BYTES, BodyLimit
 from airflow_provider_batch.emulator.middleware.errors import ErrorBodies
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
 from airflow_provider_batch.emulator.middleware.hosts import LocalHosts, host_name
 
@@ -66,7 +67,7 @@ def run(
 
 
 def answering(app: ASGIApp) -> ASGIApp:
-    return StandardHeaders(ErrorBodies(app, ManualClock()))
+    return StandardHeaders(ErrorBodies(app, ManualClock(), Assumptions))
 
 
 def raising(error: Exception) -> ASGIApp:
