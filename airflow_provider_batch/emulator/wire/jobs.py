@@ -11,11 +11,16 @@ from airflow_provider_batch.emulator.model.tasks import Tally, TaskCounts
 from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.secrets import without_secrets
 from airflow_provider_batch.emulator.wire.times import format_time
 
 
 def _given(name: str) -> Callable[[Job, Links], Any]:
     return lambda job, links: job.spec.definition.get(name)
+
+
+def _given_without_secrets(name: str) -> Callable[[Job, Links], Any]:
+    return lambda job, links: without_secrets(job.spec.definition.get(name))
 
 
 JOB: Fields[Job] = {
@@ -34,11 +39,11 @@ JOB: Fields[Job] = {
     "usesTaskDependencies": _given("usesTaskDependencies"),
     "allowTaskPreemption": _given("allowTaskPreemption"),
     "constraints": _given("constraints"),
-    "jobManagerTask": _given("jobManagerTask"),
-    "jobPreparationTask": _given("jobPreparationTask"),
-    "jobReleaseTask": _given("jobReleaseTask"),
+    "jobManagerTask": _given_without_secrets("jobManagerTask"),
+    "jobPreparationTask": _given_without_secrets("jobPreparationTask"),
+    "jobReleaseTask": _given_without_secrets("jobReleaseTask"),
     "commonEnvironmentSettings": _given("commonEnvironmentSettings"),
-    "poolInfo": _given("poolInfo"),
+    "poolInfo": _given_without_secrets("poolInfo"),
     "executionInfo": lambda job, links: _execution_info(job),
     "onAllTasksComplete": _given("onAllTasksComplete"),
     "onTaskFailure": _given("onTaskFailure"),

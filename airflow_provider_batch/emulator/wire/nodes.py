@@ -8,6 +8,7 @@ from airflow_provider_batch.emulator.model.states import NodeState
 from airflow_provider_batch.emulator.wire.failures import failure_json
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, name_values, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.secrets import without_secrets
 from airflow_provider_batch.emulator.wire.times import format_time
 from airflow_provider_batch.emulator.wire.versions import CURRENT, shown_from
 
@@ -47,7 +48,7 @@ def node_fields(pool: Pool) -> Fields[Node]:
         "runningTasksCount": lambda node, links: node.running_tasks_count,
         "runningTaskSlotsCount": lambda node, links: node.used_slots,
         "recentTasks": lambda node, links: [_recent(task, links) for task in node.recent_tasks] or None,
-        "startTask": lambda node, links: node.start_task,
+        "startTask": lambda node, links: without_secrets(node.start_task),
         "startTaskInfo": lambda node, links: _start_task_info(node.start_task_info),
         "errors": lambda node, links: [_error(error) for error in node.errors] or None,
         "isDedicated": lambda node, links: node.is_dedicated,

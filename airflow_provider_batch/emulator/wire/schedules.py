@@ -9,6 +9,7 @@ from airflow_provider_batch.emulator.model.etags import etag
 from airflow_provider_batch.emulator.model.schedules import JobSchedule
 from airflow_provider_batch.emulator.wire.fields import Fields, Json, present, time_or_none
 from airflow_provider_batch.emulator.wire.links import Links
+from airflow_provider_batch.emulator.wire.secrets import without_secrets
 from airflow_provider_batch.emulator.wire.times import format_time
 
 
@@ -32,7 +33,9 @@ JOB_SCHEDULE: Fields[JobSchedule] = {
         schedule.previous_state_transition_time
     ),
     "schedule": _given("schedule"),
-    "jobSpecification": lambda schedule, links: _in_order(schedule.spec.definition["jobSpecification"]),
+    "jobSpecification": lambda schedule, links: without_secrets(
+        _in_order(schedule.spec.definition["jobSpecification"])
+    ),
     "executionInfo": lambda schedule, links: _execution_info(schedule, links),
     "metadata": _given("metadata"),
 }

@@ -82,10 +82,10 @@ def test_task_waits_for_ever_in_a_pool_whose_nodes_cannot_work_together(spec: di
 
 def test_task_waits_until_there_are_nodes_for_all_instances(world: Simulation) -> None:
     world.task("single")
-    task = gang(world)
-    assert task.state is TaskState.ACTIVE
+    gang(world)
+    assert world.running() == ["single"]
     world.exit("single")
-    assert task.state is TaskState.RUNNING
+    assert world.running() == ["t"]
 
 
 def test_task_that_waits_for_nodes_does_not_hold_others_back(world: Simulation) -> None:
@@ -287,11 +287,11 @@ def test_no_instance_begins_before_every_node_is_prepared() -> None:
     task = gang(world, number=2)
     first, second = preparations(world)
     world.end(first, 0)
-    assert task.state is TaskState.PREPARING
+    assert world.tasks_in(TaskState.PREPARING) == ["t"]
     assert [part.state for part in task.subtasks] == [SubtaskState.PREPARING]
     assert not world.instances()
     world.end(second, 0)
-    assert task.state is TaskState.RUNNING
+    assert world.running() == ["t"]
     assert len(world.instances()) == 2
 
 
