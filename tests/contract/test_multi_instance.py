@@ -72,8 +72,11 @@ def test_subtasks_are_all_instances_but_the_primary_and_end_well(batch: Batch, j
     assert [part.id for part in subtasks] == [1, 2]
     assert {part.result for part in subtasks} == {"success"}
     assert {part.exit_code for part in subtasks} == {0}
-    nodes = {part.node_info.node_id for part in subtasks} | {task.node_info.node_id}
+    nodes = {part.node_info.node_id: part.id for part in subtasks} | {task.node_info.node_id: 0}
     assert len(nodes) == 3
+    for node in batch.call("list_nodes", task.node_info.pool_id):
+        recent = next(ran for ran in node.recent_tasks if ran.job_id == job)
+        assert (recent.subtask_id, recent.task_state) == (nodes[node.id], "completed")
     batch.call("delete_task", job, "t")
 
 

@@ -125,6 +125,7 @@ def occupy(world: World, pool: Pool, node: Node, run: Run, task: Task) -> None:
             task.id,
             run.id,
             task.state,
+            world.instance_number(run),
             retry_count=info.retry_count,
             requeue_count=info.requeue_count,
         )

@@ -166,6 +166,13 @@ class World:
         runs = {task.run_id, *(subtask.run_id for subtask in task.subtasks)}
         return {run_id for run_id in runs if run_id is not None and run_id in self.runs}
 
+    def instance_number(self, run: Run) -> int | None:
+        """Return which instance of a task on several nodes a run is; None for all others."""
+        if run.group is None:
+            return None
+        instances = self.groups[run.group].runs.items()
+        return next(number for number, run_id in instances if run_id == run.id)
+
     def job_of(self, run: Run) -> Job | None:
         """Return the job of a run; None for start tasks, and when the job did not wait for it."""
         return None if run.job_key is None else self.find_job(run.job_key, run.job_serial)

@@ -35,12 +35,17 @@ class StartTaskInfo:
 
 @dataclass
 class RecentTask:
-    """A task that runs or ran on a node, as the node remembers it (the newest ten)."""
+    """
+    A task that runs or ran on a node, as the node remembers it (the newest ten).
+
+    :param subtask_id: number of the instance; None for a task on one node.
+    """
 
     job_id: str
     task_id: str
     run_id: int
     task_state: TaskState
+    subtask_id: int | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
     exit_code: int | None = None

@@ -103,12 +103,13 @@ def _endpoint(name: str, number: int, protocol: str, first_port: int, backend_po
 
 
 def _recent(task: RecentTask, links: Links) -> Json:
-    return {
-        "taskUrl": links.task(task.job_id, task.task_id),
-        "jobId": task.job_id,
-        "taskId": task.task_id,
-        "taskState": task.task_state.value,
-        "executionInfo": present(
+    return present(
+        taskUrl=links.task(task.job_id, task.task_id),
+        jobId=task.job_id,
+        taskId=task.task_id,
+        subtaskId=task.subtask_id,
+        taskState=task.task_state.value,
+        executionInfo=present(
             startTime=time_or_none(task.start_time),
             endTime=time_or_none(task.end_time),
             exitCode=task.exit_code,
@@ -117,7 +118,7 @@ def _recent(task: RecentTask, links: Links) -> Json:
             retryCount=task.retry_count,
             requeueCount=task.requeue_count,
         ),
-    }
+    )
 
 
 def _start_task_info(info: StartTaskInfo | None) -> Json | None:
