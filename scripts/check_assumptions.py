@@ -4,7 +4,7 @@ Ask a real Azure Batch account what its documentation leaves open, and compare w
 
 The facts and what follows from each are in docs/assumptions.md. The script needs a pool with at least one
 Linux node (one is best: see "rerun_output" there) and creates none; it makes one job on it, whose short tasks
-take two to three minutes, and deletes the job at the end, however it ends.
+take three to four minutes, and deletes the job at the end, however it ends.
 
     pip install azure-batch azure-identity
     az login

@@ -60,6 +60,18 @@ OTHER_ANSWERS = [
     ("wall_clock", "total"),
     ("patch_active_job", "refused"),
     ("etag_on_node_changes", "moves"),
+    ("undeclared_dependencies", "TaskDependenciesNotSpecifiedOnJob"),
+    ("empty_job", "stays_active"),
+    ("deleted_parent", "satisfies"),
+    ("recovery_counts", "yes"),
+    ("killed_exit_code", "137"),
+    ("wall_clock_code", "TaskMaxWallClockTimeReached"),
+    ("bad_credentials", "401"),
+    ("long_collection", "RequestBodyTooLarge"),
+    ("task_order", "creation"),
+    ("scaled_pool_resize", "OperationInvalidForCurrentState"),
+    ("file_mode", "100644"),
+    ("retry_after", "date"),
 ]
 
 
