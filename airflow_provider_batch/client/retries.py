@@ -99,7 +99,7 @@ class BatchRetryPolicy(_BatchRetries, RetryPolicy[Any, Any]):
 
 
 class AsyncBatchRetryPolicy(_BatchRetries, AsyncRetryPolicy[Any, Any]):
-    """The retry policy of :class:`~airflow_provider_batch.client.session.AsyncBatchSession`."""
+    """The retry policy of :class:`~airflow_provider_batch.client.async_session.AsyncBatchSession`."""
 
     def __init__(self) -> None:
         super().__init__(**_LIMITS)

@@ -1,13 +1,17 @@
 """
-Sessions with one Batch account, sync and async: the vendor's pipeline, our requests and our errors.
+A session with one Batch account: the vendor's pipeline, our requests and our errors.
 
-They send through ``BatchClient.send_request``, which runs the vendor's whole pipeline (signature or token,
-user agent, request ids, tracing), and not through the generated methods, because
+It, and its async twin (:mod:`airflow_provider_batch.client.async_session`), send through
+``BatchClient.send_request``, which runs the vendor's whole pipeline (signature or token, user agent, request
+ids, tracing), and not through the generated methods, because
 
 - every ``begin_*`` method starts a daemon thread that polls the service, wanted or not;
 - a download raises without the service's code, since its body is a stream that the SDK does not read;
 - ``begin_terminate_job`` without options raises before any request, and the like;
 - one pure mapping serves the sync and the async client, and what is sent is data that a test can compare.
+
+Each worker imports the SDK anew, which is most of what a short task costs there; so the twin, which only the
+triggerer needs, is a module of its own.
 """
 
 from __future__ import annotations
@@ -16,21 +20,19 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from azure.batch import BatchClient
-from azure.batch.aio import BatchClient as AsyncBatchClient
 from azure.core.exceptions import AzureError
 from azure.core.pipeline import PipelineRequest, PipelineResponse
-from azure.core.pipeline.policies import AsyncHTTPPolicy, HTTPPolicy, SansIOHTTPPolicy
-from yarl import URL
+from azure.core.pipeline.policies import HTTPPolicy
 
 from airflow_provider_batch.client import errors, retries, wire
 from airflow_provider_batch.client.account import AccountSettings, SharedKey, is_loopback
-from airflow_provider_batch.client.credentials import async_credential, sync_credential
+from airflow_provider_batch.client.credentials import sync_credential
 from airflow_provider_batch.client.http_log import HTTP_LOGGER
-from airflow_provider_batch.client.tokens import AsyncTokenPolicy, TokenPolicy
+from airflow_provider_batch.client.tokens import TokenPolicy
 from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import BatchUnavailableError
 
-__all__ = ["AsyncBatchSession", "BatchSession"]
+__all__ = ["BatchSession", "answer_of", "authentication", "is_unread_error", "options_of"]
 
 CONNECT_TIMEOUT_SECONDS = 10
 #: Greatest silence of the service within an answer; it gives up itself after 30 seconds.
@@ -55,8 +57,8 @@ class BatchSession:
             self._credential,
             retry_policy=retries.BatchRetryPolicy(),
             per_retry_policies=[_ErrorBody()],
-            **_authentication(settings, self._credential, TokenPolicy),
-            **_options(settings, transport),
+            **authentication(settings, self._credential, TokenPolicy),
+            **options_of(settings, transport),
         )
 
     def send(self, request: Request) -> Answer:
@@ -78,7 +80,7 @@ class BatchSession:
                     content = response.content
         except AzureError as error:
             raise errors.translate(error, request, self._settings) from error
-        return _answer(request, self._settings, response, content)
+        return answer_of(request, self._settings, response, content)
 
     def close(self) -> None:
         """Close connections and the credential."""
@@ -88,65 +90,15 @@ class BatchSession:
             close()
 
 
-class AsyncBatchSession:
+def answer_of(request: Request, settings: AccountSettings, response: Any, content: bytes) -> Answer:
     """
-    An :class:`~airflow_provider_batch.client.ports.AsyncBatchPort` to a Batch account.
+    Map a response; what is no answer of the service is an error.
 
-    Making one sends nothing; it is used and closed in one event loop.
-
+    :param request: what was sent.
     :param settings: account and identity.
-    :param transport: async HTTP transport of azure-core; for tests that listen in.
+    :param response: response of the SDK.
+    :param content: its body.
     """
-
-    def __init__(self, settings: AccountSettings, transport: Any = None) -> None:
-        self._settings = settings
-        self._credential = async_credential(settings)
-        self._client = AsyncBatchClient(
-            settings.account_url,
-            self._credential,
-            retry_policy=retries.AsyncBatchRetryPolicy(),
-            per_retry_policies=[_SignWhatIsSent(), _AsyncErrorBody()],
-            **_authentication(settings, self._credential, AsyncTokenPolicy),
-            **_options(settings, transport),
-        )
-
-    async def send(self, request: Request) -> Answer:
-        """
-        Send one request; see :meth:`~airflow_provider_batch.client.ports.BatchPort.send`.
-
-        :param request: what to send.
-        """
-        try:
-            response = await self._client.send_request(
-                wire.http_request(request),
-                stream=request.answer == "bytes",
-                retry_on_methods=retries.repeatable_methods(request),
-            )
-            async with response:
-                content = await _async_content(request, response)
-        except AzureError as error:
-            raise errors.translate(error, request, self._settings) from error
-        return _answer(request, self._settings, response, content)
-
-    async def close(self) -> None:
-        """Close connections and the credential."""
-        await self._client.close()
-        close = getattr(self._credential, "close", None)
-        if close is not None:
-            await close()
-
-
-async def _async_content(request: Request, response: Any) -> bytes:
-    if request.answer != "bytes":
-        return bytes(response.content)
-    collected = wire.Bounded(wire.asked_bytes(request))
-    async for chunk in response.iter_bytes():
-        if collected.add(chunk):
-            break
-    return collected.content()
-
-
-def _answer(request: Request, settings: AccountSettings, response: Any, content: bytes) -> Answer:
     try:
         return wire.answer(request, response.headers, content)
     except ValueError as error:
@@ -155,15 +107,26 @@ def _answer(request: Request, settings: AccountSettings, response: Any, content:
         raise BatchUnavailableError(problem) from error
 
 
-def _authentication(settings: AccountSettings, credential: Any, token_policy: Any) -> dict[str, Any]:
-    """Tokens of the account's cloud; the SDK itself knows how to sign with a shared key."""
+def authentication(settings: AccountSettings, credential: Any, token_policy: Any) -> dict[str, Any]:
+    """
+    Return how to sign in: with tokens of the account's cloud; the SDK itself signs with a shared key.
+
+    :param settings: account and identity.
+    :param credential: the SDK's credential.
+    :param token_policy: class of the policy that adds the token.
+    """
     if isinstance(settings.credential, SharedKey):
         return {}
     return {"authentication_policy": token_policy(credential, settings.cloud.scope)}
 
 
-def _options(settings: AccountSettings, transport: Any) -> dict[str, Any]:
-    """Options that both clients of the SDK are built with."""
+def options_of(settings: AccountSettings, transport: Any) -> dict[str, Any]:
+    """
+    Return the options that both clients of the SDK are built with.
+
+    :param settings: account and identity.
+    :param transport: HTTP transport; None for the SDK's own.
+    """
     options: dict[str, Any] = {
         "connection_timeout": CONNECT_TIMEOUT_SECONDS,
         "read_timeout": READ_TIMEOUT_SECONDS,
@@ -183,37 +146,21 @@ def _is_local(settings: AccountSettings) -> bool:
     return is_loopback(urlsplit(settings.account_url).hostname or "")
 
 
-class _SignWhatIsSent(SansIOHTTPPolicy[Any, Any]):
+def is_unread_error(response: Any) -> bool:
     """
-    Write the URL as aiohttp will; placed before the policy that signs.
+    Tell whether an answer is an error whose body was not read.
 
-    aiohttp sends some characters of a path, such as ``(`` or ``:``, as they are although they come encoded; a
-    signature of the encoded path would be refused.
+    The SDK raises on an unsuccessful answer before anybody can read the body of a stream, and logs a warning
+    with a traceback for each. A policy reads it first, so that the code of the service is known.
+
+    :param response: response of the SDK.
     """
-
-    def on_request(self, request: PipelineRequest[Any]) -> None:
-        request.http_request.url = str(URL(request.http_request.url))
-
-
-# The SDK raises on an unsuccessful answer before anybody can read the body of a stream, and logs a warning
-# with a traceback for each; these read it first, so that the code of the service is known.
-
-
-def _is_unread_error(response: Any) -> bool:
     return response.status_code >= 300 and not response.is_stream_consumed
 
 
 class _ErrorBody(HTTPPolicy[Any, Any]):
     def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
         response = self.next.send(request)
-        if _is_unread_error(response.http_response):
+        if is_unread_error(response.http_response):
             response.http_response.read()
-        return response
-
-
-class _AsyncErrorBody(AsyncHTTPPolicy[Any, Any]):
-    async def send(self, request: PipelineRequest[Any]) -> PipelineResponse[Any, Any]:
-        response = await self.next.send(request)
-        if _is_unread_error(response.http_response):
-            await response.http_response.read()
         return response

@@ -24,6 +24,7 @@ __all__ = ["AzureBatchAsyncHook", "AzureBatchHook"]
 DEFAULT_CONN_ID = "azure_batch_account_default"
 # The Azure SDK takes a second to import: only what sends a request imports it.
 _SESSION_MODULE = "airflow_provider_batch.client.session"
+_ASYNC_SESSION_MODULE = "airflow_provider_batch.client.async_session"
 
 
 class AzureBatchHook(BaseHook):
@@ -137,7 +138,7 @@ class AzureBatchHook(BaseHook):
 
 
 def _make_async_session(account: AccountSettings) -> AsyncBatchPort:
-    session: AsyncBatchPort = import_module(_SESSION_MODULE).AsyncBatchSession(account)
+    session: AsyncBatchPort = import_module(_ASYNC_SESSION_MODULE).AsyncBatchSession(account)
     return session
 
 

@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 
 from airflow_provider_batch.client.account import AccountSettings, SharedKey
-from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
+from airflow_provider_batch.client.async_session import AsyncBatchSession
+from airflow_provider_batch.client.session import BatchSession
 from tests.scripted_server import ScriptedServer, scripted_server
 
 ACCOUNT = "acct"

@@ -3,6 +3,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 
@@ -10,8 +12,9 @@ import pytest
 
 from airflow_provider_batch.client import retries
 from airflow_provider_batch.client.account import AccountSettings, ClientSecret, SharedKey
+from airflow_provider_batch.client.async_session import AsyncBatchSession
 from airflow_provider_batch.client.ports import AsyncBatchPort, BatchPort
-from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
+from airflow_provider_batch.client.session import BatchSession
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey
 from airflow_provider_batch.exceptions import (
@@ -336,3 +339,10 @@ async def test_async_session_leaves_nothing_open(settings: AccountSettings) -> N
     await session.send(requests.get_job("j"))
     await session.close()
     await session.close()
+
+
+def test_a_worker_imports_nothing_of_the_async_sdk() -> None:
+    """Each worker imports anew what it needs; that is most of what a short task costs."""
+    code = "import sys, airflow_provider_batch.client.session as _; print('azure.batch.aio' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"

@@ -11,7 +11,8 @@ from azure.batch import BatchClient, models
 from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
 
-from airflow_provider_batch.client.session import AsyncBatchSession, BatchSession
+from airflow_provider_batch.client.async_session import AsyncBatchSession
+from airflow_provider_batch.client.session import BatchSession
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.requests import Request, TaskKey
 from airflow_provider_batch.hooks.probe import PROBE
