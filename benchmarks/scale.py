@@ -22,7 +22,7 @@ from demo.processes import exit_on_sigterm
 
 POOL = "scale"
 SECONDS = 1.0
-LIMIT_SECONDS = 900.0
+LIMIT_SECONDS = 1800.0
 #: greatest p99 of the lag of other triggers, seconds, beside at most this many mirrors
 LAG_BAR = 0.5
 LAG_BAR_MEMBERS = 250
@@ -99,7 +99,7 @@ def lag_between(samples: Path, begin: float, end: float) -> Lag:
     return Lag(lags[len(lags) // 2], lags[int(len(lags) * 0.99)], lags[-1])
 
 
-def measure(site: Site, name: str, number: int, samples: Path) -> tuple[Run, Lag]:
+def measure(site: Site, name: str, number: int, samples: Path, limit_seconds: float) -> tuple[Run, Lag]:
     """
     Run one case.
 
@@ -107,12 +107,13 @@ def measure(site: Site, name: str, number: int, samples: Path) -> tuple[Run, Lag
     :param name: name of the case.
     :param number: tells it from others of that name.
     :param samples: the probe's notes.
+    :param limit_seconds: longest time of the run.
     """
     dag_id = f"{name.replace('-', '_')}_{number}"
     site.add_dag(dag_id, case(name, dag_id).source)
     time.sleep(3.0)  # the parsing is over
     began = time.time()
-    run = site.run(dag_id, f"r{number}", limit_seconds=LIMIT_SECONDS)
+    run = site.run(dag_id, f"r{number}", limit_seconds=limit_seconds)
     lag = lag_between(samples, began, time.time())
     return run, lag
 
@@ -141,6 +142,7 @@ def main() -> int:
     parser.add_argument("cases", nargs="*", default=CASES)
     parser.add_argument("--keep-logs", type=Path, help="folder that gets the logs of all services and tasks")
     parser.add_argument("--json", type=Path, help="file that gets the figures")
+    parser.add_argument("--limit", type=float, default=LIMIT_SECONDS, help="longest time of a run, seconds")
     options = parser.parse_args()
     exit_on_sigterm()
     results: list[dict[str, Any]] = []
@@ -153,7 +155,7 @@ def main() -> int:
         site.measure_idle()
         print(HEAD, flush=True)
         for number, name in enumerate(options.cases):
-            run, lag = measure(site, name, number, samples)
+            run, lag = measure(site, name, number, samples, options.limit)
             print(line(name, run, lag), flush=True)
             if run.state != "success":
                 print(f"    {dict(run.states)}", flush=True)
