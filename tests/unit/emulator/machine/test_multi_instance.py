@@ -321,13 +321,16 @@ def test_run_is_good_only_when_nothing_went_wrong(end: RunEnd, is_good: bool) ->
     assert end.is_good is is_good
 
 
-def test_failed_upload_fails_the_task_and_keeps_its_exit_code(world: Simulation) -> None:
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_failed_upload_fails_the_task_at_once_and_keeps_its_exit_code(
+    world: Simulation, exit_code: int
+) -> None:
     task = world.task(constraints=TaskConstraints(max_task_retry_count=3))
     run_id = world.run_of("t")
     world._forget(run_id)
-    world.do(events.ProcessExited, run_id, 0, failures.upload_access_denied("out.txt"))
+    world.do(events.ProcessExited, run_id, exit_code, failures.upload_access_denied("out.txt"))
     info = task.execution_info
-    assert (task.state, info.result, info.exit_code) == (TaskState.COMPLETED, TaskResult.FAILURE, 0)
+    assert (task.state, info.result, info.exit_code) == (TaskState.COMPLETED, TaskResult.FAILURE, exit_code)
     assert info.failure_info == failures.upload_access_denied("out.txt")
     assert info.retry_count == 0
 
