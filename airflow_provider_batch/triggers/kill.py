@@ -35,7 +35,7 @@ async def is_killed(trigger: Any) -> bool:
     return not await is_still_deferred_to(trigger.task_instance, trigger.trigger_id)
 
 
-async def is_still_ours(task_instance: Any, key: TaskKey) -> bool:
+async def is_still_ours(task_instance: Any, key: TaskKey, log: Any) -> bool:
     """
     Tell whether no later try of the Airflow task has taken this Batch task.
 
@@ -43,8 +43,13 @@ async def is_still_ours(task_instance: Any, key: TaskKey) -> bool:
 
     :param task_instance: the trigger's ``task_instance``.
     :param key: the task.
+    :param log: the Airflow task log.
     """
-    claim = Claim.read(await get_xcom(task_instance, CLAIM_KEY))
+    try:
+        claim = Claim.read(await get_xcom(task_instance, CLAIM_KEY))
+    except Exception as error:  # noqa: BLE001 - what may be another try's is left alone
+        log.warning("Whether a later try has taken Batch task %s cannot be read: %s", key, error)
+        return False
     return claim is None or claim.key != key or claim.try_number <= int(task_instance.try_number)
 
 

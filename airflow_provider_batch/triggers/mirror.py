@@ -309,7 +309,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         return MirrorEffects(subscription, self.log, self._save, self._recall, self._still_ours)
 
     async def _still_ours(self, key: TaskKey) -> bool:
-        return await is_still_ours(self._ti, key)
+        return await is_still_ours(self._ti, key, self.log)
 
 
 def _for_worker(refused: Refused) -> TriggerEvent:

@@ -156,7 +156,7 @@ class AzureBatchTaskTrigger(BaseTrigger):
         return MirrorEffects(subscription, self.log, self._save, still_ours=self._still_ours)
 
     async def _still_ours(self, key: TaskKey) -> bool:
-        return self.task_instance is None or await is_still_ours(self.task_instance, key)
+        return self.task_instance is None or await is_still_ours(self.task_instance, key, self.log)
 
     async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
         """Open the session; that Airflow does not hand out the connection now says nothing about the task."""

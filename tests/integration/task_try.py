@@ -51,6 +51,7 @@ class FakeTaskInstance:
     def next_try(self, *, cleared: bool = False) -> FakeTaskInstance:
         """The task instance of the try after this one, as Airflow numbers it."""
         max_tries = self.try_number if cleared else self.max_tries
+        # Airflow clears the XComs where a task starts on a worker; here each try keeps its own.
         return replace(self, try_number=self.try_number + 1, max_tries=max_tries, xcoms={})
 
 
@@ -133,6 +134,11 @@ class TaskTry:
         again.task_instance = self.ti  # type: ignore[assignment]
         again._log = _logger(self.log)  # type: ignore[assignment]
         return again
+
+    def kill(self, trigger: AzureBatchTaskTrigger, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Let the triggerer end a trigger of this task, whose newest try this is, after a kill."""
+        monkeypatch.setattr(trigger_task_instance, "XCom", FakeXCom(self.ti.xcoms))
+        asyncio.run(trigger._kill())
 
     async def fire(self, trigger: AzureBatchTaskTrigger, monkeypatch: pytest.MonkeyPatch) -> Any:
         """Run a trigger to its event."""

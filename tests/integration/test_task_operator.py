@@ -436,7 +436,7 @@ def test_kill_of_a_deferred_task_terminates_its_own_task(make_try: MakeTry, hook
 
 
 def test_late_kill_of_a_dead_try_leaves_the_task_of_the_next_try_alone(
-    make_try: MakeTry, hook: AzureBatchHook
+    make_try: MakeTry, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     arguments: dict[str, Any] = {"command_line": "sleep 60", "retries": 1, "deferrable": True}
     dead = make_try(**arguments)
@@ -444,10 +444,10 @@ def test_late_kill_of_a_dead_try_leaves_the_task_of_the_next_try_alone(
     key = running_key(dead, hook)
     second = make_try(dead.ti.next_try(), **arguments)
     new_trigger = second.defer()
-    asyncio.run(old_trigger._kill())
+    second.kill(old_trigger, monkeypatch)
     assert "left alone" in dead.text
     assert state_of(hook, key) == "running"
-    asyncio.run(new_trigger._kill())
+    second.kill(new_trigger, monkeypatch)
     wait_until(lambda: state_of(hook, key) == "completed")
 
 

@@ -348,6 +348,16 @@ async def test_a_kill_after_a_clear_ends_the_task_beside_the_one_of_the_new_try(
     assert triggerer.state == "completed"
 
 
+async def test_a_kill_that_cannot_ask_for_later_tries_leaves_a_task_that_was_written_alone(
+    triggerer: Triggerer,
+) -> None:
+    triggerer.batch.moving_etags = True
+    triggerer.xcom_errors["get"] = RuntimeError("no answer")
+    triggerer.batch.run(triggerer.submission.key)
+    await triggerer.trigger().on_kill()
+    assert triggerer.state == "running"
+
+
 @pytest.mark.parametrize("moving", [False, True])
 async def test_time_that_runs_out_ends_the_batch_task(triggerer: Triggerer, moving: bool) -> None:
     triggerer.batch.moving_etags = moving
