@@ -167,8 +167,6 @@ def _typed(value: Any, annotation: Any, path: str) -> Iterator[str]:
     enums = [m for m in members if isinstance(m, type) and issubclass(m, enum.Enum)]
     if value is None:
         yield f"{path}: null instead of absent"
-    elif members[0] is Any:
-        return
     elif enums:
         allowed = [member.value for member in enums[0]]
         if value not in allowed:
@@ -182,7 +180,7 @@ def _typed(value: Any, annotation: Any, path: str) -> Iterator[str]:
             return
         for index, item in enumerate(value):
             yield from _typed(item, typing.get_args(members[0])[0], f"{path}[{index}]")
-    elif typing.get_origin(members[0]) is not dict:
+    elif members[0] is not Any and typing.get_origin(members[0]) is not dict:
         yield from violations(value, members[0], path)
 
 
