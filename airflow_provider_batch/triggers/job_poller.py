@@ -18,7 +18,7 @@ from __future__ import annotations
 import asyncio
 import random
 import weakref
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
@@ -243,16 +243,20 @@ class _JobPoller:
         self._at_once = False
         self._alarm = asyncio.Event()
         self._pace = Pace(0.0)
+        self._intervals: Counter[float] = Counter()
         self._task: asyncio.Task[None] | None = None
 
     def add(self, subscription: Subscription) -> None:
         self.subscriptions[subscription] = None
-        self._pace.interval = min(s.poll_interval for s in self.subscriptions)
+        self._intervals[subscription.poll_interval] += 1
+        self._pace.interval = min(self._intervals)
 
     def remove(self, subscription: Subscription) -> None:
         del self.subscriptions[subscription]
-        if self.subscriptions:
-            self._pace.interval = min(s.poll_interval for s in self.subscriptions)
+        self._intervals[subscription.poll_interval] -= 1
+        self._intervals += Counter()  # leaves out what nobody wants any more
+        if self._intervals:
+            self._pace.interval = min(self._intervals)
 
     def want_whole_list(self) -> int:
         """Ask for a whole list that begins after this call; return the number of its round."""
