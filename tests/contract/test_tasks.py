@@ -430,35 +430,3 @@ def test_list_of_parents_has_a_limit(sync_batch: Batch, job_id: str):
     with pytest.raises(HttpResponseError) as caught:
         add(sync_batch, job_id, dependsOn={"taskIds": ["p" * 63] * 1001})
     assert code_of(caught.value) == "TaskDependencyListTooLong"
-
-
-@pytest.mark.emulator_only(reason="valid in Azure, not implemented here")
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"multiInstanceSettings": {"coordinationCommandLine": "x"}},
-        {"containerSettings": {"imageName": "i"}},
-        {"applicationPackageReferences": [{"applicationId": "a"}]},
-        {"resourceFiles": [{"storageContainerUrl": "https://x/y"}]},
-        {"resourceFiles": [{"autoStorageContainerName": "c"}]},
-        {
-            "resourceFiles": [
-                {"httpUrl": "http://x/y", "filePath": "p", "identityReference": {"resourceId": "i"}}
-            ]
-        },
-        {
-            "outputFiles": [
-                {
-                    "filePattern": "*",
-                    "destination": {"container": {"containerUrl": "https://x"}},
-                    "uploadOptions": {"uploadCondition": "tasksuccess"},
-                }
-            ]
-        },
-    ],
-)
-def test_property_that_is_not_implemented_answers_501(sync_batch: Batch, job_id: str, change):
-    with pytest.raises(HttpResponseError) as caught:
-        add(sync_batch, job_id, **change)
-    assert (caught.value.status_code, code_of(caught.value)) == (501, "NotImplemented")
-    assert sync_batch.call("list_tasks", job_id) == []

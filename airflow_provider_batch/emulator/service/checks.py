@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -61,19 +61,6 @@ def check_between(text: str, low: timedelta, high: timedelta, name: str) -> time
     if not low <= value <= high:
         raise errors.invalid_property_value(name, text, f"A duration from {low} to {high} is expected")
     return value
-
-
-def refuse_unimplemented(body: Mapping[str, Any], names: Iterable[str], path: str = "") -> None:
-    """
-    Refuse properties that Azure honours and this emulator does not, rather than ignore them.
-
-    Empty lists and objects, and ``false``, ask for nothing and pass.
-
-    :raises ServiceError: ``NotImplemented`` (501) with the property's path.
-    """
-    for name in names:
-        if body.get(name):
-            raise errors.not_implemented(f"{path}{name}")
 
 
 def limit_of(constraints: Mapping[str, Any], name: str) -> timedelta | None:

@@ -45,9 +45,7 @@ _MAX_DEPENDENCY_CHARACTERS = 64_000
 _MAX_SLOTS = 256
 _MAX_INSTANCES = 100_000
 #: refusals of a whole collection; all others concern one task of it
-_OF_THE_JOB = frozenset(
-    {"JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted", "NotImplemented"}
-)
+_OF_THE_JOB = frozenset({"JobNotFound", "JobCompleted", "JobBeingTerminated", "JobBeingDeleted"})
 
 _LIST = Listing("tasks", TASK, TASKS, lambda task: (task.id.lower(),))
 _LIST_BY_CREATION = Listing("tasks", TASK, TASKS, lambda task: (f"{task.serial:020}",))
