@@ -226,7 +226,7 @@ echo ended {label}'"""
         if member.is_late:
             return await self.run_on_worker(member, index, try_number, max_tries, None)
         trigger = AzureBatchMirrorTrigger(LAUNCH, "d", poll_interval=INTERVAL, all_done=member.all_done)
-        trigger.task_instance = self.task_instance(member, index, try_number)  # type: ignore[assignment]
+        trigger.task_instance = self.task_instance(member, index, try_number)
         trigger._log = self.logger(label)  # type: ignore[assignment]
         fired = asyncio.ensure_future(first_event(trigger))
         self.running[label] = trigger, fired
@@ -364,7 +364,7 @@ class _Collect(logging.Handler):
         self._lines.append(record.getMessage())
 
 
-async def first_event(trigger: AzureBatchMirrorTrigger) -> Any:
+async def first_event(trigger: AzureBatchMirrorTrigger | AzureBatchTaskTrigger) -> Any:
     async for event in trigger.run():
         return event
     raise AssertionError("the trigger ended without an event")
@@ -481,7 +481,7 @@ async def test_kill_of_a_late_member_ends_its_task_wherever_etags_move(
     late = airflow.members["w"]
     submission = await asyncio.to_thread(airflow.drive, submit_member(airflow.member_plan(late, -1)))
     trigger = AzureBatchTaskTrigger(CONN_ID, asdict(submission), poll_interval=INTERVAL)
-    trigger.task_instance = airflow.task_instance(late, -1, 1)  # type: ignore[assignment]
+    trigger.task_instance = airflow.task_instance(late, -1, 1)
     trigger._log = airflow.logger("w")  # type: ignore[assignment]
     watching = asyncio.ensure_future(first_event(trigger))
     await asyncio.wait_for(until(lambda: bool(airflow.runs().get("w"))), LIMIT_SECONDS)
