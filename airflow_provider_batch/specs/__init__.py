@@ -25,14 +25,22 @@ if TYPE_CHECKING:
         ContainerSettings,
     )
     from airflow_provider_batch.specs.dependencies import TaskDependencies
+    from airflow_provider_batch.specs.disk import DataDisk, DiskEncryption, OsDisk
     from airflow_provider_batch.specs.durations import from_iso8601, to_iso8601
     from airflow_provider_batch.specs.exit_conditions import ExitConditions, ExitOptions
     from airflow_provider_batch.specs.identity import AutoUser, UserAccount, UserIdentity
     from airflow_provider_batch.specs.image import VmImage
     from airflow_provider_batch.specs.job import JobSpec
-    from airflow_provider_batch.specs.network import NetworkConfiguration, PublicIpAddresses
+    from airflow_provider_batch.specs.mount import AzureFilesMount, BlobMount, CifsMount, NfsMount
+    from airflow_provider_batch.specs.network import (
+        InboundEndpoint,
+        NetworkConfiguration,
+        NetworkRule,
+        PublicIpAddresses,
+    )
     from airflow_provider_batch.specs.pool import PoolSpec, StartTask
     from airflow_provider_batch.specs.rest import job_to_rest, pool_to_rest, task_to_rest
+    from airflow_provider_batch.specs.security import SecurityProfile
     from airflow_provider_batch.specs.storage import (
         ApplicationPackage,
         OutputFile,
@@ -41,28 +49,40 @@ if TYPE_CHECKING:
     )
     from airflow_provider_batch.specs.task import TaskSpec
     from airflow_provider_batch.specs.templates import decided_later
+    from airflow_provider_batch.specs.upgrade import UpgradePolicy
 
 __all__ = [
     "ApplicationPackage",
     "AutoUser",
     "Autoscale",
+    "AzureFilesMount",
+    "BlobMount",
+    "CifsMount",
     "ContainerConfiguration",
     "ContainerRegistry",
     "ContainerSettings",
+    "DataDisk",
+    "DiskEncryption",
     "ExitConditions",
     "ExitOptions",
+    "InboundEndpoint",
     "JobConstraints",
     "JobSpec",
     "NetworkConfiguration",
+    "NetworkRule",
+    "NfsMount",
+    "OsDisk",
     "OutputFile",
     "OutputFileDestination",
     "PoolSpec",
     "PublicIpAddresses",
     "ResourceFile",
+    "SecurityProfile",
     "StartTask",
     "TaskConstraints",
     "TaskDependencies",
     "TaskSpec",
+    "UpgradePolicy",
     "UserAccount",
     "UserIdentity",
     "VmImage",
@@ -92,6 +112,7 @@ _MODULES: Final = {
         "ContainerSettings",
     ),
     "dependencies": ("TaskDependencies",),
+    "disk": ("DataDisk", "DiskEncryption", "OsDisk"),
     "durations": (
         "from_iso8601",
         "to_iso8601",
@@ -107,10 +128,8 @@ _MODULES: Final = {
     ),
     "image": ("VmImage",),
     "job": ("JobSpec",),
-    "network": (
-        "NetworkConfiguration",
-        "PublicIpAddresses",
-    ),
+    "mount": ("AzureFilesMount", "BlobMount", "CifsMount", "NfsMount"),
+    "network": ("InboundEndpoint", "NetworkConfiguration", "NetworkRule", "PublicIpAddresses"),
     "pool": (
         "PoolSpec",
         "StartTask",
@@ -120,6 +139,7 @@ _MODULES: Final = {
         "pool_to_rest",
         "task_to_rest",
     ),
+    "security": ("SecurityProfile",),
     "storage": (
         "ApplicationPackage",
         "OutputFile",
@@ -128,6 +148,7 @@ _MODULES: Final = {
     ),
     "task": ("TaskSpec",),
     "templates": ("decided_later",),
+    "upgrade": ("UpgradePolicy",),
 }
 _MODULE_OF: Final = {name: module for module, names in _MODULES.items() for name in names}
 

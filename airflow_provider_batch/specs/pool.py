@@ -9,11 +9,15 @@ from typing import ClassVar
 from airflow_provider_batch.specs.autoscale import Autoscale
 from airflow_provider_batch.specs.base import Duration, Flag, Json, Number, Spec, named_values, rest
 from airflow_provider_batch.specs.container import ContainerConfiguration, ContainerSettings
+from airflow_provider_batch.specs.disk import DataDisk, DiskEncryption, OsDisk
 from airflow_provider_batch.specs.identity import UserAccount, UserIdentity
 from airflow_provider_batch.specs.image import VmImage
+from airflow_provider_batch.specs.mount import Mount
 from airflow_provider_batch.specs.network import NetworkConfiguration
 from airflow_provider_batch.specs.schema import POOL
+from airflow_provider_batch.specs.security import SecurityProfile
 from airflow_provider_batch.specs.storage import ApplicationPackage, ResourceFile
+from airflow_provider_batch.specs.upgrade import UpgradePolicy
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,15 +80,23 @@ class PoolSpec(Spec):
     :param resize_timeout: how long the service tries to allocate nodes, at least 5 minutes; 15 when left out.
     :param task_slots_per_node: 1 to 256 and at most 4 for each core; cannot be changed later.
     :param node_fill_type: ``spread`` (the service's default) or ``pack``.
+    :param job_default_order: among jobs of one priority: ``none`` (the default) or ``creationtime``.
     :param start_task: what each node runs when it joins.
     :param container_configuration: makes the pool run containers.
     :param network_configuration: subnet and public addresses.
     :param application_package_references: packages on every node, by full resource id; at most 10.
+    :param mounts: file systems that every node mounts; at most 10.
+    :param os_disk: the disk with the operating system.
+    :param data_disks: further disks.
+    :param disk_encryption: encryption of the disks.
+    :param security_profile: trusted launch, confidential machines, encryption at the host.
+    :param node_placement: ``regional`` (the service's default) or ``zonal``: spread over availability zones.
+    :param upgrade_policy: when the operating system of the nodes is upgraded.
     :param user_accounts: operating system accounts on every node.
     :param enable_inter_node_communication: for tasks that span nodes; limits the size of the pool.
     :param display_name: any text of at most 1,024 characters.
     :param metadata: names and values without meaning to the service.
-    :param extra: REST JSON for the rest, for example ``{"mountConfiguration": [...]}``.
+    :param extra: REST JSON for the rest, for example the ``extensions`` of ``virtualMachineConfiguration``.
     """
 
     definition: ClassVar[str] = POOL
@@ -98,12 +110,28 @@ class PoolSpec(Spec):
     resize_timeout: Duration | None = None
     task_slots_per_node: Number | None = None
     node_fill_type: str | None = field(default=None, metadata=rest("taskSchedulingPolicy.nodeFillType"))
+    job_default_order: str | None = field(default=None, metadata=rest("taskSchedulingPolicy.jobDefaultOrder"))
     start_task: StartTask | Json | None = None
     container_configuration: ContainerConfiguration | Json | None = field(
         default=None, metadata=rest("virtualMachineConfiguration.containerConfiguration")
     )
     network_configuration: NetworkConfiguration | Json | None = None
     application_package_references: Sequence[ApplicationPackage | Json] | str | None = None
+    mounts: Sequence[Mount] | str | None = field(default=None, metadata=rest("mountConfiguration"))
+    os_disk: OsDisk | Json | None = field(default=None, metadata=rest("virtualMachineConfiguration.osDisk"))
+    data_disks: Sequence[DataDisk | Json] | str | None = field(
+        default=None, metadata=rest("virtualMachineConfiguration.dataDisks")
+    )
+    disk_encryption: DiskEncryption | Json | None = field(
+        default=None, metadata=rest("virtualMachineConfiguration.diskEncryptionConfiguration")
+    )
+    security_profile: SecurityProfile | Json | None = field(
+        default=None, metadata=rest("virtualMachineConfiguration.securityProfile")
+    )
+    node_placement: str | None = field(
+        default=None, metadata=rest("virtualMachineConfiguration.nodePlacementConfiguration.policy")
+    )
+    upgrade_policy: UpgradePolicy | Json | None = None
     user_accounts: Sequence[UserAccount | Json] | str | None = None
     enable_inter_node_communication: Flag | None = None
     display_name: str | None = None
