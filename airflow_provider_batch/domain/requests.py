@@ -158,6 +158,83 @@ def delete_pool(batch_pool_id: str) -> Request:
     return Request("begin_delete_pool", "DELETE", f"/pools/{_segment(batch_pool_id)}", answer="none")
 
 
+def _pool_verb(
+    operation: str,
+    batch_pool_id: str,
+    verb: str,
+    body: Mapping[str, Any] | None = None,
+    etag: str | None = None,
+) -> Request:
+    path = f"/pools/{_segment(batch_pool_id)}/{verb}"
+    json = None if body is None else dict(body)
+    return Request(operation, "POST", path, json=json, headers=_if_match(etag), answer="none")
+
+
+def update_pool(batch_pool_id: str, body: Mapping[str, Any], etag: str | None = None) -> Request:
+    """Replace the given properties of a pool, each of them whole; safe to repeat."""
+    path = f"/pools/{_segment(batch_pool_id)}"
+    return Request("update_pool", "PATCH", path, json=dict(body), headers=_if_match(etag), answer="none")
+
+
+def resize_pool(batch_pool_id: str, body: Mapping[str, Any], etag: str | None = None) -> Request:
+    """Set new targets; repeated too soon, it answers 409 ``PoolBeingResized``."""
+    return _pool_verb("begin_resize_pool", batch_pool_id, "resize", body, etag)
+
+
+def stop_pool_resize(batch_pool_id: str) -> Request:
+    """Stop a resize; of a steady pool, it answers 409 ``OperationInvalidForCurrentState``."""
+    return _pool_verb("begin_stop_pool_resize", batch_pool_id, "stopresize")
+
+
+def enable_pool_auto_scale(batch_pool_id: str, body: Mapping[str, Any]) -> Request:
+    """Let a formula decide; repeated within 30 s, it answers 503 ``TooManyEnableAutoScaleRequests``."""
+    return _pool_verb("enable_pool_auto_scale", batch_pool_id, "enableautoscale", body)
+
+
+def disable_pool_auto_scale(batch_pool_id: str) -> Request:
+    """Let the size be as it is; safe to repeat."""
+    return _pool_verb("disable_pool_auto_scale", batch_pool_id, "disableautoscale")
+
+
+def evaluate_pool_auto_scale(batch_pool_id: str, formula: str) -> Request:
+    """Try a formula out, without effect; its errors come in the answer. The pool must scale automatically."""
+    path = f"/pools/{_segment(batch_pool_id)}/evaluateautoscale"
+    return Request("evaluate_pool_auto_scale", "POST", path, json={"autoScaleFormula": formula})
+
+
+def remove_nodes(batch_pool_id: str, body: Mapping[str, Any], etag: str | None = None) -> Request:
+    """Take 1 to 100 nodes out of a pool; repeated too soon, it answers 409 ``PoolBeingResized``."""
+    return _pool_verb("begin_remove_nodes", batch_pool_id, "removenodes", body, etag)
+
+
+def _node_verb(
+    operation: str, batch_pool_id: str, node_id: str, verb: str, body: Mapping[str, Any] | None
+) -> Request:
+    path = f"/pools/{_segment(batch_pool_id)}/nodes/{_segment(node_id)}/{verb}"
+    return Request(operation, "POST", path, json=None if body is None else dict(body), answer="none")
+
+
+def reboot_node(batch_pool_id: str, node_id: str, option: str) -> Request:
+    """Restart a node; repeated too soon, it answers 409 ``NodeBeingRebooted``, later it restarts it again."""
+    return _node_verb("begin_reboot_node", batch_pool_id, node_id, "reboot", {"nodeRebootOption": option})
+
+
+def reimage_node(batch_pool_id: str, node_id: str, option: str) -> Request:
+    """Install a node anew; repeated too soon, it answers 409 ``NodeBeingReimaged``, later it is done."""
+    return _node_verb("begin_reimage_node", batch_pool_id, node_id, "reimage", {"nodeReimageOption": option})
+
+
+def disable_node_scheduling(batch_pool_id: str, node_id: str, option: str) -> Request:
+    """Give a node no more tasks; repeated, it answers 409 ``NodeAlreadyInTargetSchedulingState``."""
+    body = {"nodeDisableSchedulingOption": option}
+    return _node_verb("disable_node_scheduling", batch_pool_id, node_id, "disablescheduling", body)
+
+
+def enable_node_scheduling(batch_pool_id: str, node_id: str) -> Request:
+    """Give a node tasks again; repeated, it answers 409 ``NodeAlreadyInTargetSchedulingState``."""
+    return _node_verb("enable_node_scheduling", batch_pool_id, node_id, "enablescheduling", None)
+
+
 def list_nodes(batch_pool_id: str, select: Sequence[str] = (), filter_: str | None = None) -> Request:
     """Nodes of a pool."""
     path = f"/pools/{_segment(batch_pool_id)}/nodes"

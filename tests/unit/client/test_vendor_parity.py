@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterator
 from typing import Any, get_type_hints
@@ -10,6 +11,7 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.exceptions import ResourceNotFoundError
 
 from airflow_provider_batch.client.async_session import AsyncBatchSession
 from airflow_provider_batch.client.session import BatchSession
@@ -28,12 +30,20 @@ TASK_BODY = {"id": "t", "commandLine": "/bin/sh -c 'echo é'", "dependsOn": {"ta
 
 # The options' class is not public, and the SDK takes a mapping.
 TERMINATE: Any = {"terminateReason": "done"}
+REBOOT: Any = {"nodeRebootOption": "requeue"}
+REIMAGE: Any = {"nodeReimageOption": "requeue"}
 
 Vendor = Callable[[BatchClient], Any]
 
 
 def _all(pages: Any) -> None:
     list(pages)
+
+
+def _ended(poller: Any) -> None:
+    """Let the vendor's poller come to its end, which is that what it polls for is not there."""
+    with contextlib.suppress(ResourceNotFoundError):
+        poller.result()
 
 
 def _text(chunks: Iterator[bytes]) -> bytes:
@@ -62,6 +72,62 @@ CASES: list[tuple[Request, Vendor]] = [
     (requests.create_pool(POOL_BODY), lambda c: c.create_pool(models.BatchPoolCreateOptions(POOL_BODY))),
     (requests.get_pool("p/1", ("id", "state")), lambda c: c.get_pool("p/1", select=["id", "state"])),
     (requests.delete_pool("p"), lambda c: c.begin_delete_pool("p", polling_interval=0).result()),
+    (
+        requests.update_pool("p/1", {"metadata": []}, ETAG),
+        lambda c: c.update_pool("p/1", models.BatchPoolUpdateOptions(metadata=[]), **MATCH),
+    ),
+    (
+        requests.resize_pool("p", {"targetDedicatedNodes": 2, "nodeDeallocationOption": "taskcompletion"}),
+        lambda c: _ended(
+            c.begin_resize_pool(
+                "p",
+                models.BatchPoolResizeOptions(
+                    target_dedicated_nodes=2, node_deallocation_option="taskcompletion"
+                ),
+                polling_interval=0,
+            )
+        ),
+    ),
+    (
+        requests.stop_pool_resize("p"),
+        lambda c: _ended(c.begin_stop_pool_resize("p", polling_interval=0)),
+    ),
+    (
+        requests.enable_pool_auto_scale("p", {"autoScaleFormula": "$A=1;"}),
+        lambda c: c.enable_pool_auto_scale(
+            "p", models.BatchPoolEnableAutoScaleOptions(auto_scale_formula="$A=1;")
+        ),
+    ),
+    (requests.disable_pool_auto_scale("p"), lambda c: c.disable_pool_auto_scale("p")),
+    (
+        requests.evaluate_pool_auto_scale("p", "$A=1;"),
+        lambda c: c.evaluate_pool_auto_scale(
+            "p", models.BatchPoolEvaluateAutoScaleOptions(auto_scale_formula="$A=1;")
+        ),
+    ),
+    (
+        requests.remove_nodes("p", {"nodeList": ["n"]}),
+        lambda c: _ended(
+            c.begin_remove_nodes("p", models.BatchNodeRemoveOptions(node_ids=["n"]), polling_interval=0)
+        ),
+    ),
+    (
+        requests.reboot_node("p", "n", "requeue"),
+        lambda c: _ended(c.begin_reboot_node("p", "n", REBOOT, polling_interval=0)),
+    ),
+    (
+        requests.reimage_node("p", "n", "requeue"),
+        lambda c: _ended(c.begin_reimage_node("p", "n", REIMAGE, polling_interval=0)),
+    ),
+    (
+        requests.disable_node_scheduling("p", "n", "taskcompletion"),
+        lambda c: c.disable_node_scheduling(
+            "p",
+            "n",
+            models.BatchNodeDisableSchedulingOptions(node_disable_scheduling_option="taskcompletion"),
+        ),
+    ),
+    (requests.enable_node_scheduling("p", "n"), lambda c: c.enable_node_scheduling("p", "n")),
     (
         requests.list_nodes("p", ("id",), "state eq 'idle'"),
         lambda c: _all(c.list_nodes("p", select=["id"], filter="state eq 'idle'")),
@@ -154,6 +220,11 @@ STATUS = {
     "create_task": 201,
     "delete_pool": 202,
     "begin_delete_pool": 202,
+    "begin_resize_pool": 202,
+    "begin_stop_pool_resize": 202,
+    "begin_remove_nodes": 202,
+    "begin_reboot_node": 202,
+    "begin_reimage_node": 202,
     "begin_delete_job": 202,
     "begin_terminate_job": 202,
     "terminate_task": 204,
