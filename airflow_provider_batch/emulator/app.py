@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import uvicorn
@@ -61,11 +61,12 @@ class Settings:
     """
     What ``batch-emulator serve`` was told.
 
-    :param root: folder for the nodes' files; None for a temporary one.
-    :param node_start_seconds: time that a node takes from allocation to idle.
+    :param root: folder for the account's state and the nodes' files; None for a temporary one.
+    :param node_start_seconds: time that a node takes from allocation to idle; None for what the account
+        has, 0.2 for a new one.
     :param allowed_hosts: names beside the local ones that a request may give as its Host.
     :param url: the address, for the tasks' environment.
-    :param assumptions: answers to open questions about the service.
+    :param assume: turns the account's answers to open questions into those that are wanted.
     :param bearer_token: the only bearer token that passes; see :class:`Access` for None.
     :param auto_storage: the storage account that is linked with the account.
     :param container_runtime: program that runs containers; None to refuse tasks in containers.
@@ -76,11 +77,11 @@ class Settings:
     account_name: str
     account_key: str
     root: Path | None
-    node_start_seconds: float
+    node_start_seconds: float | None
     allowed_hosts: tuple[str, ...]
     url: str
     log_level: str = "warning"
-    assumptions: Assumptions = field(default_factory=Assumptions)
+    assume: Callable[[Assumptions], Assumptions] = lambda answers: answers
     time_scale: float = 1.0
     simulated_seconds: str | None = None
     bearer_token: str | None = None
@@ -89,6 +90,16 @@ class Settings:
     location: str = DEFAULT_LOCATION
     auto_storage: AutoStorage | None = None
     container_runtime: str | None = None
+
+    def machine(self, present: MachineSettings) -> MachineSettings:
+        """
+        Return the settings of the machine that are wanted.
+
+        :param present: what the account has.
+        """
+        if self.node_start_seconds is None:
+            return present
+        return replace(present, node_start_seconds=self.node_start_seconds)
 
     @property
     def address(self) -> AccountAddress:
@@ -145,9 +156,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
         settings.root,
         account_name=settings.account_name,
         account_url=settings.url,
-        machine_settings=MachineSettings(
-            node_start_seconds=settings.node_start_seconds, assumptions=settings.assumptions
-        ),
+        machine_settings=settings.machine(MachineSettings(assumptions=settings.assume(Assumptions()))),
         execution_settings=ExecutionSettings(container_runtime=settings.container_runtime),
         clock=clock,
         auto_storage=settings.auto_storage,
@@ -155,6 +164,8 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
     )
     connections = Connections()
     try:
+        if engine.is_restored:
+            engine.reconfigure(settings.machine(engine.machine_settings), settings.assume(engine.assumptions))
         config = uvicorn.Config(
             connections.middleware(build_app(engine, settings, clock)),
             http=connections.protocol(),

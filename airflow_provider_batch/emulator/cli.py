@@ -13,6 +13,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from airflow_provider_batch.emulator import (
@@ -78,13 +79,15 @@ def parser() -> argparse.ArgumentParser:
         help="base64 key of the account; 'random' makes one and prints it on stderr; the default is public",
     )
     serve.add_argument(
-        "--root", type=Path, help="folder for the nodes' files; a temporary one when not given"
+        "--root",
+        type=Path,
+        help="folder for the account's state and the nodes' files, with which the next start goes on; "
+        "everything is temporary when not given",
     )
     serve.add_argument(
         "--node-start-seconds",
         type=_seconds,
-        default=0.2,
-        help="time that a node takes from allocation to idle",
+        help="time that a node takes from allocation to idle; 0.2, or what an account that goes on had",
     )
     serve.add_argument(
         "--time-scale",
@@ -169,12 +172,14 @@ def _serve(options: argparse.Namespace) -> int:
     _check_host(options.host, options.allow_non_loopback)
     _check_address(options)
     auto_storage = _auto_storage(options.auto_storage)
-    assumptions = _assumptions(options.assume, options.assume_seed)
+    assume = partial(_assumptions, options.assume, options.assume_seed)
+    assume(Assumptions())
     root = None if options.root is None else _root(options.root)
     with closing(_listen(options.host, options.port)) as listener:
         # Imported late: --help and refusals need neither the web server nor the engine.
         try:
             from airflow_provider_batch.emulator.app import Settings, serve
+            from airflow_provider_batch.emulator.engine.journal import StateFileError
             from airflow_provider_batch.emulator.engine.root import RootInUseError
         except ModuleNotFoundError as error:
             if error.name not in ("jinja2", "starlette", "uvicorn"):
@@ -190,7 +195,7 @@ def _serve(options: argparse.Namespace) -> int:
             allowed_hosts=tuple(options.allowed_host),
             url=_url(listener),
             log_level=options.log_level,
-            assumptions=assumptions,
+            assume=assume,
             time_scale=options.time_scale,
             simulated_seconds=options.simulated_seconds if options.executor == "simulated" else None,
             bearer_token=options.bearer_token,
@@ -204,11 +209,14 @@ def _serve(options: argparse.Namespace) -> int:
             serve(settings, listener, lambda: _announce(settings.url))
         except RootInUseError as error:
             raise StartError(f"--root: {error}. Name another one.") from None
+        except StateFileError as error:
+            raise StartError(f"--root: {error}") from None
     return 0
 
 
-def _assumptions(given: Sequence[str], seed: int | None) -> Assumptions:
-    assumptions = Assumptions() if seed is None else Assumptions.chosen_by(seed)
+def _assumptions(given: Sequence[str], seed: int | None, present: Assumptions) -> Assumptions:
+    """The answers that the command line wants of an account that has others."""
+    assumptions = present if seed is None else Assumptions.chosen_by(seed)
     for text in given:
         try:
             assumptions = parse_assumption(assumptions, text)

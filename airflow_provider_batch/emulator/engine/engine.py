@@ -14,7 +14,10 @@ from pathlib import Path
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.clock import MovableClock, ScaledClock
+from airflow_provider_batch.emulator.engine import restart_directories
 from airflow_provider_batch.emulator.engine.reports import MakeEvent, RunReports
+from airflow_provider_batch.emulator.engine.restart import Account as KeptAccount
+from airflow_provider_batch.emulator.engine.restart import open_account
 from airflow_provider_batch.emulator.engine.root import Root
 from airflow_provider_batch.emulator.engine.timers import TimerQueue
 from airflow_provider_batch.emulator.engine.usage import UsageMeter
@@ -22,7 +25,7 @@ from airflow_provider_batch.emulator.execution.executor import Executor, LocalEx
 from airflow_provider_batch.emulator.execution.layout import Layout
 from airflow_provider_batch.emulator.execution.packages import PackageBlob
 from airflow_provider_batch.emulator.execution.settings import ExecutionSettings
-from airflow_provider_batch.emulator.machine import autoscale_events, events
+from airflow_provider_batch.emulator.machine import autoscale_events, events, restart_events
 from airflow_provider_batch.emulator.machine.history import JobHistory
 from airflow_provider_batch.emulator.machine.instructions import (
     FreezeProcess,
@@ -74,14 +77,16 @@ class Engine:
     ``last_modified``, from which the wire makes ETag and Last-Modified, or None where the service sends
     neither.
 
-    :param root: directory for the nodes, made with mode 0700 when missing; None for a temporary one, removed
-        on close.
-    :param account_name: for the tasks' environment.
+    :param root: directory for the nodes and the account's state, made with mode 0700 when missing; what was
+        there goes on, see :mod:`.journal`. None for a temporary one, removed on close.
+    :param account_name: for the tasks' environment; a root belongs to the account that made it.
     :param account_url: likewise; may be set later (``engine.account_url = ...``) when the port is known.
     :param clock: the system's by default.
     :param auto_storage: the storage account that is linked with the account; None without.
     :param executor: makes another executor than real processes, given who is told and the alarm clock.
+    :param machine_settings: of a new account; one that goes on has its own until :meth:`reconfigure`.
     :param run_timers: False for tests with a manual clock, which call :meth:`fire_due_timers`.
+    :raises StateFileError: the state in the root directory cannot be read, or is of another account.
     """
 
     def __init__(
@@ -102,20 +107,66 @@ class Engine:
         self.auto_storage = auto_storage
         self._clock = clock or ScaledClock()
         settings = machine_settings or MachineSettings()
-        self._machine = Machine(replace(settings, seed=settings.seed or uuid.uuid4().hex))
+        settings = replace(settings, seed=settings.seed or uuid.uuid4().hex)
         self._root = Root(root)
+        self._kept = None if root is None else self._open_account(settings)
+        self._machine = Machine(settings) if self._kept is None else self._kept.machine
+        self._timers = TimerQueue() if self._kept is None else self._kept.timers
         self._layout = Layout(self._root.path)
         self._usage = UsageMeter(self._root.path)
         self._lock = threading.RLock()
         self._changed = threading.Condition(self._lock)
-        self._timers = TimerQueue()
         self._closed = False
         reports = RunReports(self._hear)
         local = execution_settings or ExecutionSettings()
         self._executor = executor(reports, self._later) if executor else self._local(reports, local)
         self._timer_thread = threading.Thread(target=self._run_timers, name="batch-timers", daemon=True)
+        if self.is_restored:
+            self._go_on()
         if run_timers:
             self._timer_thread.start()
+
+    # --- the account before and after ----------------------------------------------------------------
+
+    def _open_account(self, settings: MachineSettings) -> KeptAccount:
+        try:
+            return open_account(self._root.path, self.account_name, settings)
+        except BaseException:
+            self._root.close()
+            raise
+
+    @property
+    def is_restored(self) -> bool:
+        """Whether the account was there before this engine."""
+        return self._kept is not None and not self._kept.is_new
+
+    def _go_on(self) -> None:
+        """Take up the work where it was left: all processes are gone, files are there."""
+        with self._lock:
+            state = self._machine.state
+            # Its time never goes back, whatever the computer's clock says now.
+            behind = (self._machine.world.now - self.now()).total_seconds()
+            self._clock.advance(max(behind, 0.0))
+            restart_directories.finish_removals(self._layout)
+            for deletion in list(restart_directories.leftovers(self._layout, state)):
+                self._executor.delete(deletion)
+            lost = [self._prepare_node(node) for node in restart_directories.wanted(state)]
+            for event in (restart_events.EmulatorRestarted(self.now()), *filter(None, lost)):
+                self.feed(event)
+
+    def reconfigure(self, settings: MachineSettings, assumptions: Assumptions) -> None:
+        """
+        Let an account that goes on have other settings and assumptions; equal ones change nothing.
+
+        :param settings: of which seed and assumptions are not read.
+        """
+        with self._lock:
+            own = self.machine_settings
+            settings = replace(settings, seed=own.seed, assumptions=own.assumptions)
+            if settings != own:
+                self.feed(restart_events.ChangeSettings(self.now(), settings))
+            if assumptions != self.assumptions:
+                self.feed(events.Assume(self.now(), assumptions))
 
     def _local(self, reports: Reports, settings: ExecutionSettings) -> Executor:
         def account() -> tuple[str, str]:
@@ -147,6 +198,8 @@ class Engine:
             self._timer_thread.join()
         # Without the lock: the runs' threads report their end, which is heard no more.
         self._executor.close()
+        if self._kept is not None:
+            self._kept.machine.close()
         self._root.close()
 
     @contextmanager
@@ -198,7 +251,7 @@ class Engine:
 
     @property
     def machine_settings(self) -> MachineSettings:
-        """The settings of the machine, which never change."""
+        """The present settings of the machine."""
         return self._machine.world.settings
 
     # --- assumptions ---------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from airflow_provider_batch.emulator.machine import (
     pools,
     preparation,
     release,
+    restart,
     schedules,
     scheduling,
     special_tasks,
@@ -48,11 +49,12 @@ class Machine:
     The state of one account and the rules by which it changes.
 
     :param settings: see :class:`MachineSettings`.
+    :param world: the memory to go on with; ``settings`` are not read then.
     """
 
-    def __init__(self, settings: MachineSettings | None = None) -> None:
+    def __init__(self, settings: MachineSettings | None = None, world: World | None = None) -> None:
         settings = settings or MachineSettings()
-        self.world = World(settings, settings.assumptions)
+        self.world = world or World(settings, settings.assumptions)
 
     @property
     def state(self) -> State:
@@ -199,4 +201,8 @@ _HANDLERS: Mapping[type, Callable[[World, Any], None]] = {
     **autoscale.HANDLERS,
     **account.HANDLERS,
     **applications.HANDLERS,
+    **restart.HANDLERS,
 }
+
+EVENTS: Mapping[str, type] = {kind.__name__: kind for kind in _HANDLERS}
+"""Everything that the machine takes note of, by name."""

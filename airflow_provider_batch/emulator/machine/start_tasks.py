@@ -35,6 +35,12 @@ def begin(world: World, pool: Pool, node: Node) -> None:
     _run(world, pool, node)
 
 
+def run_again(world: World, pool: Pool, node: Node) -> None:
+    """Run a start task again whose process was lost; that is no retry."""
+    _info(node).start_time = world.now
+    _run(world, pool, node)
+
+
 def _run(world: World, pool: Pool, node: Node) -> None:
     # The spec may have changed meanwhile: a retry runs what the pool says now, as a reboot would.
     spec = pool.spec.start_task
