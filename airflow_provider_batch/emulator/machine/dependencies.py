@@ -156,6 +156,8 @@ class DependencyGraph:
                 del self._blocks[block]
 
     def _ranges_with(self, number: int) -> list[_WaitedRange]:
+        if not self._blocks:
+            return []
         return [
             waited for level in range(_LEVELS) for waited in self._blocks.get((level, number >> level), ())
         ]

@@ -120,8 +120,8 @@ def _judge(world: World, job: Job, task: Task, ending: Ending | None, end: RunEn
 
 def _goes_again(world: World, job: Job, task: Task, ending: Ending | None, end: RunEnd) -> bool:
     info = task.execution_info
-    fresh = replace(info, start_time=None)
     if ending in _AGAIN:
+        fresh = replace(info, start_time=None)
         counts_recovery = world.assumptions.recovery_counts is RecoveryCounts.YES
         if ending is Ending.REQUEUE or counts_recovery:
             fresh = replace(fresh, requeue_count=info.requeue_count + 1, last_requeue_time=world.now)
@@ -131,7 +131,8 @@ def _goes_again(world: World, job: Job, task: Task, ending: Ending | None, end: 
     # What went wrong before or after the command is not tried again.
     by_command = ending is None and end.failure is None and end.upload_failure is None
     if by_command and end.exit_code != 0 and (retries == -1 or info.retry_count < retries):
-        fresh = replace(fresh, retry_count=info.retry_count + 1, last_retry_time=world.now)
+        count = info.retry_count + 1
+        fresh = replace(info, start_time=None, retry_count=count, last_retry_time=world.now)
         requeue(world, job, task, TaskPassage.RETRY, fresh)
         return True
     return False

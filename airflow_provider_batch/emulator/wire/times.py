@@ -15,7 +15,7 @@ _PATTERN = re.compile(
 
 def format_time(value: datetime) -> str:
     """Write a time for a JSON body."""
-    text = value.astimezone(timezone.utc).replace(tzinfo=None).isoformat()
+    text = value.astimezone(timezone.utc).isoformat().removesuffix("+00:00")
     return f"{text.rstrip('0') if value.microsecond else text}Z"
 
 
