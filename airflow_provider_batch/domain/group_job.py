@@ -25,6 +25,8 @@ from typing import Any
 from airflow_provider_batch.domain import collection, ids, polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity
+from airflow_provider_batch.domain.job_creation import create_job
+from airflow_provider_batch.domain.labels import pool_labels, with_ours
 from airflow_provider_batch.domain.outcome import read_outcome
 from airflow_provider_batch.domain.pools import ensure_pool
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -40,7 +42,6 @@ from airflow_provider_batch.domain.submission import (
     newest_attempt,
     submit,
     task_that_may_end,
-    with_ours,
 )
 from airflow_provider_batch.domain.termination import await_end
 from airflow_provider_batch.exceptions import (
@@ -288,7 +289,7 @@ def _create(
         "constraints": constraints,
     }
     try:
-        yield requests.create_job(body)
+        yield from create_job(body)
     except BatchConflictError as error:
         if error.code != "JobExists":
             raise
@@ -439,7 +440,7 @@ def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
 
     :param plan: what the job is like.
     """
-    yield from ensure_pool(plan.batch_pool_id, plan.pool)
+    yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
 
 
 # --- late members --------------------------------------------------------------------------------
@@ -488,7 +489,7 @@ def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tupl
             return chosen, chosen.launch is None
         if chosen is not None:
             continue
-        yield from ensure_pool(plan.batch_pool_id, plan.pool)
+        yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
         created = yield from _create_next(plan, found, {})
         if created is not None:
             return created, True

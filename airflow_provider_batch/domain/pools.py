@@ -6,11 +6,12 @@ A pool that differs from its description is refused with the differences, and ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow_provider_batch.domain import polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none
+from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
@@ -26,12 +27,15 @@ DELETION_PATIENCE = 600.0
 DELETION_POLL = 5.0
 
 
-def ensure_pool(pool_id: str | None, pool: Mapping[str, Any] | None) -> Flow[None]:
+def ensure_pool(
+    pool_id: str | None, pool: Mapping[str, Any] | None, labels: Sequence[Mapping[str, str]] = ()
+) -> Flow[None]:
     """
     Flow: check that a pool exists, or create or adopt the one that is described.
 
     :param pool_id: id of the pool.
     :param pool: its description (REST JSON); None for a pool that exists.
+    :param labels: metadata of a pool that is created; see :mod:`airflow_provider_batch.domain.labels`.
     """
     if pool_id is None:
         raise AzureBatchConfigurationError(
@@ -46,10 +50,10 @@ def ensure_pool(pool_id: str | None, pool: Mapping[str, Any] | None) -> Flow[Non
                 "Create it first, or describe it (batch_pool)."
             )
         return
-    yield from create_or_adopt_pool(pool)
+    yield from create_or_adopt_pool(pool, labels)
 
 
-def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
+def create_or_adopt_pool(body: Mapping[str, Any], labels: Sequence[Mapping[str, str]] = ()) -> Flow[bool]:
     """
     Flow: make sure that a pool exists as described.
 
@@ -57,6 +61,7 @@ def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
     the differences, and never changed. Safe to repeat and to run at the same time in many places.
 
     :param body: the pool to create (REST JSON).
+    :param labels: metadata that say for whom it is created; a pool that is adopted need not have them.
     :return: whether this call created it.
     """
     pool_id = str(body["id"])
@@ -65,7 +70,7 @@ def create_or_adopt_pool(body: Mapping[str, Any]) -> Flow[bool]:
         found = yield from get_or_none(requests.get_pool(pool_id))
         trouble = "is being deleted"
         if found is None:
-            code = yield from _create_pool(body)
+            code = yield from _create_pool(labelled(body, labels))
             if code is None:
                 return True
             if code == "PoolExists":

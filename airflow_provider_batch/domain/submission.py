@@ -31,6 +31,8 @@ from typing import Any
 from airflow_provider_batch.domain import ids, polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
+from airflow_provider_batch.domain.job_creation import create_job
+from airflow_provider_batch.domain.labels import pool_labels, with_ours
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.pools import ensure_pool
 from airflow_provider_batch.domain.requests import Answer, TaskKey
@@ -270,7 +272,7 @@ def _end_leftover(job: Answer, batch_job_id: str, closed: bool) -> Flow[None]:
 
 
 def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submission]:
-    yield from ensure_pool(plan.batch_pool_id, plan.pool)
+    yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.work))
     metadata = with_ours(plan.job.get("metadata"), ids.job_metadata(plan.work, generation))
     body = {
         **plan.job,
@@ -283,7 +285,7 @@ def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submi
     if plan.task.get("dependsOn"):
         body["usesTaskDependencies"] = True
     try:
-        yield requests.create_job(body)
+        yield from create_job(body)
     except BatchConflictError as error:
         # Our own request, repeated after an answer that was lost; anything else of that id is not ours.
         if error.code != "JobExists":
@@ -521,18 +523,6 @@ def _get_or_lost(key: TaskKey) -> Flow[Answer]:
     if task is None:
         raise BatchTaskLostError(f"Batch task {key} was deleted while this try took it over.")
     return task
-
-
-def with_ours(theirs: Any, ours: list[dict[str, str]]) -> list[Any]:
-    """
-    Join pairs of name and value; a name of ours counts, whatever the user says it is.
-
-    :param theirs: the user's pairs; None for none.
-    :param ours: our pairs.
-    """
-    names = {pair["name"] for pair in ours}
-    kept = [pair for pair in theirs or () if not (isinstance(pair, Mapping) and pair.get("name") in names)]
-    return [*kept, *ours]
 
 
 def _check_job_owner(plan: TaskPlan, batch_job_id: str, job: Answer) -> None:

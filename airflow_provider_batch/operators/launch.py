@@ -18,9 +18,10 @@ from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.graph import Graph
 from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
 from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
+from airflow_provider_batch.domain.labels import with_ours
 from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.domain.requests import TaskKey
-from airflow_provider_batch.domain.submission import task_fingerprint, with_ours
+from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas

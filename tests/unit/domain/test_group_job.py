@@ -352,9 +352,9 @@ def test_the_users_metadata_stay_and_cannot_hide_whose_job_it_is() -> None:
     assert go(batch, generations_of(GROUP))[0].fingerprint == "shape"
 
 
-def test_a_quota_passes_through_and_nothing_is_left() -> None:
+def test_a_quota_that_stays_used_up_passes_through_and_nothing_is_left() -> None:
     batch = account()
-    batch.fail("create_job", service_error("ActiveJobAndScheduleQuotaReached"))
+    batch.fail("create_job", service_error("ActiveJobAndScheduleQuotaReached"), times=1000)
     with pytest.raises(BatchQuotaError):
         go(batch, launching(chain()))
     assert batch.active_jobs() == ["nightly"]

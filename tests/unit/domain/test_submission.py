@@ -426,9 +426,9 @@ def test_a_clear_makes_new_work() -> None:
     assert submission.key in batch.live_tasks()
 
 
-def test_a_used_up_quota_passes_through_as_it_is() -> None:
+def test_a_quota_that_stays_used_up_passes_through_as_it_is() -> None:
     batch = account()
-    batch.fail("create_job", service_error("ActiveJobAndScheduleQuotaReached"))
+    batch.fail("create_job", service_error("ActiveJobAndScheduleQuotaReached"), times=1000)
     with pytest.raises(BatchQuotaError) as caught:
         go(batch, own())
     assert caught.value.code == "ActiveJobAndScheduleQuotaReached"
