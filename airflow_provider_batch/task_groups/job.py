@@ -35,7 +35,7 @@ from airflow_provider_batch.task_groups.limits import limits_without_effect
 from airflow_provider_batch.task_groups.worker_starts import reasons_for_a_worker, unmapped_eager
 from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.triggers.worker_endings import endings_of_a_mirror
-from airflow_provider_batch.version_compat import MIRRORS_SUPPORTED
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS, MIRRORS_SUPPORTED
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -47,8 +47,11 @@ __all__ = ["AzureBatchJobTaskGroup", "batch_job"]
 _log = logging.getLogger(__name__)
 
 _TRIGGER = "airflow_provider_batch.triggers.mirror.AzureBatchMirrorTrigger"
-#: unmapped members of a DAG that start in the triggerer: each costs it work that grows with the whole DAG
-DEFAULT_MAX_MIRRORS = 250
+#: unmapped members that start in the triggerer; as many triggers as one triggerer runs unless told otherwise.
+#: Their cost grows with the square of their number, and yet on workers 1,000 take nine times the CPU
+DEFAULT_MAX_MIRRORS = 1000
+#: from so many on, they hold up every other trigger of their triggerer for more than some two seconds
+_FELT_BY_OTHERS = 250
 
 
 class AzureBatchJobTaskGroup(TaskGroup):
@@ -86,7 +89,8 @@ class AzureBatchJobTaskGroup(TaskGroup):
     :param delete_job: when finish deletes the job, with its tasks and files.
     :param delete_pool: when finish deletes the pool that ``batch_pool`` describes.
     :param max_mirrors: greatest number of unmapped members that start in the triggerer; of more, all start on
-        workers: so many triggers of one DAG hold up the others of their triggerer. See ``docs/groups.md``.
+        workers. In Airflow 3.3 hundreds of them hold up the other triggers of their triggerer, on workers
+        they cost many times as much. See ``docs/groups.md``.
     :param kwargs: parameters of Airflow's ``TaskGroup``.
     :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range.
     :raises AzureBatchConfigurationError: while the DAG is parsed: the group stands in a mapped task group or
@@ -262,17 +266,6 @@ class AzureBatchJobTaskGroup(TaskGroup):
         self._draw(is_complete=True)
         members = batch_members(self)
         graph = static_graph(launch, members)
-        unmapped = unmapped_eager(graph, members)
-        if len(unmapped) > self.max_mirrors and MIRRORS_SUPPORTED:
-            _log.warning(
-                "Task group %s of DAG %s has %d unmapped members that could start in the triggerer, more "
-                "than max_mirrors=%d: all of them start on workers, since so many would hold up every other "
-                "trigger. Map them, or raise max_mirrors. See docs/groups.md.",
-                self.group_id,
-                self.dag.dag_id,
-                len(unmapped),
-                self.max_mirrors,
-            )
         reasons = reasons_for_a_worker(graph, members, self.max_mirrors)
         for task_id, task in members.items():
             starts = not reasons[task_id]
@@ -280,8 +273,27 @@ class AzureBatchJobTaskGroup(TaskGroup):
             task.start_trigger_args = _start_args(task, launch) if starts else None
             if starts:
                 lighten(task, ends_on_workers=bool(endings_of_a_mirror(task)))
+        self._warn_of_many(len(unmapped_eager(graph, members)))
         self._warn_of_limits(members)
         return graph
+
+    def _warn_of_many(self, unmapped: int) -> None:
+        if unmapped > self.max_mirrors and MIRRORS_SUPPORTED:
+            effect = "all of them start on workers, which takes many times as long"
+        elif self.max_mirrors >= unmapped > _FELT_BY_OTHERS and AIRFLOW_V_3_3_PLUS:
+            # In 2.11 no trigger carries the DAG.
+            effect = "while they start, they hold up every other trigger of their triggerer"
+        else:
+            return
+        _log.warning(
+            "Task group %s of DAG %s has %d unmapped members that could start in the triggerer "
+            "(max_mirrors=%d): %s. Mapped members do neither, however many. See docs/groups.md.",
+            self.group_id,
+            self.dag.dag_id,
+            unmapped,
+            self.max_mirrors,
+            effect,
+        )
 
     def _warn_of_limits(self, members: Mapping[str, Any]) -> None:
         limited = {

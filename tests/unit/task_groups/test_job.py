@@ -15,8 +15,9 @@ from airflow_provider_batch.exceptions import AzureBatchConfigurationError, Spec
 from airflow_provider_batch.operators.group_graph import definition_of
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs import PoolSpec, VmImage
+from airflow_provider_batch.task_groups import job
 from airflow_provider_batch.task_groups.job import AzureBatchJobTaskGroup, batch_job
-from airflow_provider_batch.version_compat import MIRRORS_SUPPORTED
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS, MIRRORS_SUPPORTED
 
 POOL = PoolSpec(
     pool_id="p1", vm_size="standard_d2s_v5", image=VmImage.ubuntu("22.04"), target_dedicated_nodes=1
@@ -359,6 +360,28 @@ def test_more_unmapped_members_than_max_mirrors_all_start_on_workers(max_mirrors
         AzureBatchTaskOperator.partial(task_id="mapped").expand(command_line=["1", "2"])
     unmapped = {"film.a", "film.b", "film.c"} if max_mirrors == 3 else set()
     assert starts_in_triggerer(made) == {"film.mapped", *unmapped}
+
+
+def warnings_of(members: int, max_mirrors: int, caplog: pytest.LogCaptureFixture) -> list[str]:
+    caplog.clear()
+    with dag(), film(max_mirrors=max_mirrors):
+        for number in range(members):
+            member(f"m{number}")
+        AzureBatchTaskOperator.partial(task_id="mapped").expand(command_line=["1"] * 9)
+    return [record.getMessage() for record in caplog.records if "unmapped members" in record.getMessage()]
+
+
+@needs_mirrors
+def test_an_author_hears_what_very_many_unmapped_members_do(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(job, "_FELT_BY_OTHERS", 2)
+    assert warnings_of(2, 5, caplog) == []
+    (on_workers,) = warnings_of(6, 5, caplog)
+    assert "6 unmapped" in on_workers
+    assert "start on workers" in on_workers
+    felt = warnings_of(3, 5, caplog)
+    assert ["hold up every other trigger" in text for text in felt] == [True] * AIRFLOW_V_3_3_PLUS
 
 
 @needs_mirrors
