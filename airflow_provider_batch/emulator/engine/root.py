@@ -5,10 +5,15 @@ from __future__ import annotations
 import fcntl
 import shutil
 import tempfile
+import time
 from pathlib import Path
 from typing import IO
 
+from airflow_provider_batch.emulator.execution.guard import GUARD_FILE
+
 _LOCK_FILE = ".lock"
+_GUARD_SECONDS = 20.0
+_PAUSE_SECONDS = 0.02
 
 
 class RootInUseError(RuntimeError):
@@ -31,6 +36,22 @@ class Root:
         made.chmod(0o700)
         self.path = made.resolve()
         self._lock = self._take()
+        self._await_guard()
+
+    def _await_guard(self) -> None:
+        """Wait until nothing is left of an emulator that was killed: its guard ends the processes."""
+        deadline = time.monotonic() + _GUARD_SECONDS
+        with (self.path / GUARD_FILE).open("ab") as file:
+            while True:
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        self._lock.close()
+                        raise RootInUseError(f"processes of an emulator still use {self.path}") from None
+                    time.sleep(_PAUSE_SECONDS)
+                else:
+                    return
 
     def _take(self) -> IO[bytes]:
         file = (self.path / _LOCK_FILE).open("wb")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import subprocess
 import sys
@@ -11,6 +12,9 @@ from pathlib import Path
 from airflow_provider_batch.emulator.execution import guard_process
 
 _log = logging.getLogger(__name__)
+
+GUARD_FILE = ".guard"
+"""In the root directory: locked by whoever guards its processes."""
 
 #: the guard kills and scans; it has no reason to take longer
 _CLOSE_SECONDS = 10.0
@@ -42,9 +46,17 @@ class Guard:
             self._send(f"-{group}\n")
 
     def start(self) -> None:
-        """Start the guard, unless it runs; one that somebody killed is replaced."""
+        """
+        Start the guard, unless it runs; one that somebody killed is replaced.
+
+        As long as it lives it holds a lock, for which the next emulator on the same directory waits: it would
+        take that one's processes for strays.
+        """
         with self._lock:
-            if self._process is None or self._process.poll() is not None:
+            if self._process is not None and self._process.poll() is None:
+                return
+            with (self._root / GUARD_FILE).open("wb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH)
                 self._process = subprocess.Popen(
                     [sys.executable, "-I", "-S", guard_process.__file__, str(self._root)],
                     stdin=subprocess.PIPE,
@@ -52,9 +64,10 @@ class Guard:
                     stderr=subprocess.DEVNULL,
                     env={},
                     cwd="/",
+                    pass_fds=(file.fileno(),),
                     start_new_session=True,
                 )
-                self._send("".join(f"+{group}\n" for group in sorted(self._groups)))
+            self._send("".join(f"+{group}\n" for group in sorted(self._groups)))
 
     def _send(self, lines: str) -> None:
         if self._process is None or self._process.stdin is None:
