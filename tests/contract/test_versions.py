@@ -85,6 +85,20 @@ def test_words_have_capitals_where_recordings_show_them(
     assert newer["executionInfo"]["failureInfo"]["category"] == "usererror"
 
 
+@pytest.mark.assumed(source="what az batch 2.91 sends, in 2024-02-01.19.0")
+def test_integer_of_an_older_version_may_be_a_string_of_digits(emulator: EmulatorProcess):
+    name = new_id("pool")
+    body = pool_body(name, targetDedicatedNodes="0", taskSlotsPerNode="2")
+    assert ask(emulator, "2024-02-01.19.0", "POST", "/pools", body).status == 201
+    assert ask(emulator, API_VERSION, "GET", f"/pools/{name}").json()["taskSlotsPerNode"] == 2
+    for text in ("two", "2.0", "", "99999999999"):
+        body = pool_body(new_id("pool"), taskSlotsPerNode=text)
+        refused = ask(emulator, "2024-02-01.19.0", "POST", "/pools", body)
+        assert (refused.status, refused.code) == (400, "InvalidPropertyValue")
+    refused = ask(emulator, API_VERSION, "POST", "/pools", pool_body(new_id("pool"), taskSlotsPerNode="2"))
+    assert (refused.status, refused.code) == (400, "InvalidPropertyValue")
+
+
 @pytest.mark.assumed(source="reference of the service, section 1.6: a link repeats the query of its request")
 def test_link_to_the_next_page_stays_in_the_version_of_the_request(emulator: EmulatorProcess):
     for _ in range(2):

@@ -9,6 +9,7 @@ service's spelling of the same body: enumerations in their own casing, durations
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from importlib.resources import files
@@ -20,6 +21,7 @@ from airflow_provider_batch.emulator.wire.times import parse_time
 from airflow_provider_batch.emulator.wire.versions import CURRENT, older_properties
 
 _INT32 = range(-(2**31), 2**31)
+_DIGITS = re.compile(r"-?[0-9]{1,10}")
 
 Json = dict[str, Any]
 
@@ -29,10 +31,12 @@ class BodySchema:
     The bodies of one API.
 
     :param data: operations with the model of their body, models, enumerations.
+    :param takes_digits: an integer may be a string of digits.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, data: Mapping[str, Any], *, takes_digits: bool = False) -> None:
         self.data = data
+        self._scalars = {**_SCALARS, "integer": _integer_or_digits} if takes_digits else _SCALARS
 
     def parse_body(self, operation: str, body: bytes) -> Json:
         """
@@ -97,7 +101,7 @@ class BodySchema:
 
     def _check(self, value: Any, kind: Any, path: str) -> Any:
         if isinstance(kind, str):
-            return _SCALARS[kind](value, path)
+            return self._scalars[kind](value, path)
         ((shape, of),) = kind.items()
         if shape == "object":
             return self.check_object(value, of, path)
@@ -131,7 +135,8 @@ def data_plane(version: str = CURRENT) -> BodySchema:
     data = data_plane().data
     older = older_properties(version)
     models = {**data["models"], **{name: {**data["models"].get(name, {}), **older[name]} for name in older}}
-    return BodySchema({**data, "models": models})
+    # `az batch` 2.91 sends them as they stand on its command line, in 2024-02-01.19.0.
+    return BodySchema({**data, "models": models}, takes_digits=True)
 
 
 @cache
@@ -163,6 +168,12 @@ def _integer(value: Any, path: str) -> int:
     if type(value) is not int or value not in _INT32:
         raise errors.invalid_property_value(path, _shown(value), "A 32-bit integer is expected")
     return value
+
+
+def _integer_or_digits(value: Any, path: str) -> int:
+    if isinstance(value, str) and _DIGITS.fullmatch(value):
+        value = int(value)
+    return _integer(value, path)
 
 
 def _duration(value: Any, path: str) -> str:
