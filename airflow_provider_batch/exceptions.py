@@ -6,6 +6,7 @@ The errors that this provider raises, by cause.
     AzureBatchError
     ├── AzureBatchConfigurationError      what the user wrote is wrong; nothing was created
     │   ├── SpecError                     a field of a pool, job or task specification
+    │   ├── AutoScaleFormulaError         a formula that the service cannot evaluate
     │   └── ConnectionFieldError          a field of the Airflow connection
     ├── BatchServiceError                 the service answered with an error code
     │   ├── BatchAuthenticationError      it does not know us
@@ -18,7 +19,9 @@ The errors that this provider raises, by cause.
     ├── BatchUnavailableError             no usable answer: name resolution, connection, time-out, 5xx
     ├── BatchOwnershipError               an id that we need belongs to somebody else
     ├── BatchPoolUnusableError            the pool cannot run tasks, and waiting will not help
-    ├── BatchDeadlineError                time ran out while the Batch task had not ended
+    │   └── BatchPoolLostError            the pool was deleted while we waited for it
+    ├── BatchDeadlineError                time ran out: a task had not ended, a pool was not ready
+    ├── BatchSensedFailureError           what a sensor waited for has ended, with a failure
     ├── BatchTaskLostError                a task that we submitted does not exist any more
     ├── MemberRenderingError              launch could not make the values of a group's member
     └── BatchTaskFailedError              the Batch task ended with a failure; carries the outcome
@@ -33,6 +36,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 __all__ = [
+    "AutoScaleFormulaError",
     "AzureBatchConfigurationError",
     "AzureBatchError",
     "BatchAuthenticationError",
@@ -41,9 +45,11 @@ __all__ = [
     "BatchNotFoundError",
     "BatchOwnershipError",
     "BatchPermissionError",
+    "BatchPoolLostError",
     "BatchPoolUnusableError",
     "BatchPreconditionError",
     "BatchQuotaError",
+    "BatchSensedFailureError",
     "BatchServiceError",
     "BatchTaskFailedError",
     "BatchTaskLostError",
@@ -79,6 +85,10 @@ class SpecError(AzureBatchConfigurationError):
 
     def __reduce__(self) -> tuple[type[SpecError], tuple[str, str]]:
         return type(self), (self.path, self.problem)
+
+
+class AutoScaleFormulaError(AzureBatchConfigurationError):
+    """The service cannot evaluate an autoscale formula; the message shows the line."""
 
 
 class ConnectionFieldError(AzureBatchConfigurationError):
@@ -199,8 +209,20 @@ class BatchPoolUnusableError(AzureBatchError):
     """The pool cannot run tasks: its start task fails, its image is refused, its quota is zero ..."""
 
 
+class BatchPoolLostError(BatchPoolUnusableError):
+    """The pool that was waited for does not exist any more, or another one has its id now."""
+
+
 class BatchDeadlineError(AzureBatchError):
-    """The time limit passed before the Batch task ended; the Batch task was terminated first."""
+    """
+    The time limit passed before the Batch task ended; the Batch task was terminated first.
+
+    Of a pool: it was not ready in time; it stays, and bills, unless the message says otherwise.
+    """
+
+
+class BatchSensedFailureError(AzureBatchError):
+    """The job or the tasks that a sensor waited for have ended, with a failure."""
 
 
 class BatchTaskLostError(AzureBatchError):

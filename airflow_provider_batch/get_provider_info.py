@@ -35,8 +35,15 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_provider_batch.operators.finish",
             )
         ],
+        "sensors": [
+            _modules("airflow_provider_batch.sensors.job", "airflow_provider_batch.sensors.task")
+        ],
         "triggers": [
-            _modules("airflow_provider_batch.triggers.task", "airflow_provider_batch.triggers.mirror")
+            _modules(
+                "airflow_provider_batch.triggers.task",
+                "airflow_provider_batch.triggers.mirror",
+                "airflow_provider_batch.triggers.sensor",
+            )
         ],
         "connection-types": [
             {

@@ -1,0 +1,1 @@
+"""Sensors for work that was submitted elsewhere."""

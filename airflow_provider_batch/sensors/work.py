@@ -1,0 +1,142 @@
+"""What the sensors for jobs and tasks have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowSkipException,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_provider_batch.domain.flow import drive
+from airflow_provider_batch.domain.sensing import Sensed
+from airflow_provider_batch.exceptions import AzureBatchError, BatchSensedFailureError, SpecError
+from airflow_provider_batch.hooks.batch import DEFAULT_CONN_ID, AzureBatchHook
+from airflow_provider_batch.operators.effects import WorkerEffects
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
+
+__all__ = ["AzureBatchWorkSensor"]
+
+
+class AzureBatchWorkSensor(BaseSensorOperator):
+    """
+    Base of the sensors for work that was submitted elsewhere; use one of those below it.
+
+    In the modes ``poke`` and ``reschedule`` it looks every ``poke_interval`` seconds on a worker; deferrable,
+    it looks in the triggerer, where sensors that look at the same thing share their requests. ``timeout`` and
+    ``soft_fail`` are Airflow's own.
+
+    :param batch_job_id: the job. (templated)
+    :param must_exist: whether what does not exist fails the sensor, rather than being waited for.
+    :param fail_on_failure: whether work that failed fails the sensor; otherwise its result says so.
+    :param azure_batch_conn_id: Airflow connection of the Batch account. (templated)
+    :param deferrable: wait in the triggerer; Airflow's ``default_deferrable`` when left out.
+    :param poll_interval: greatest number of seconds between two looks, when deferrable.
+    """
+
+    template_fields: Sequence[str] = ("batch_job_id", "azure_batch_conn_id")
+    ui_color = "#d6ebf9"
+
+    def __init__(
+        self,
+        *,
+        batch_job_id: str,
+        must_exist: bool = False,
+        fail_on_failure: bool = True,
+        azure_batch_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool | None = None,
+        poll_interval: float = 10.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if poll_interval <= 0:
+            raise SpecError("poll_interval", f"{poll_interval} is not positive; give seconds, for example 10")
+        self.batch_job_id = batch_job_id
+        self.must_exist = must_exist
+        self.fail_on_failure = fail_on_failure
+        self.azure_batch_conn_id = azure_batch_conn_id
+        if deferrable is None:
+            deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+
+    def look(self) -> Flow[Sensed]:
+        """Flow: look once."""
+        raise NotImplementedError
+
+    def trigger(self, deferred_at: str) -> AzureBatchSensorTrigger:
+        """
+        Return what looks in the triggerer.
+
+        :param deferred_at: when the sensor defers, ISO 8601.
+        """
+        raise NotImplementedError
+
+    def poke(self, context: Any) -> PokeReturnValue:
+        """
+        Look once.
+
+        :param context: the template context.
+        :raises BatchSensedFailureError: the work has ended with a failure.
+        """
+        with AzureBatchHook(self.azure_batch_conn_id) as hook:
+            sensed = drive(self.look(), WorkerEffects(hook.get_conn(), self.log))
+        self.log.info("%s", sensed.why)
+        if not sensed.is_done:
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(is_done=True, xcom_value=self._end(sensed.failure, sensed.result))
+
+    def execute(self, context: Any) -> Any:
+        """
+        Wait as the mode says.
+
+        :param context: the template context.
+        """
+        if not self.deferrable:
+            return super().execute(context)
+        try:
+            poked = self.poke(context)
+        except AzureBatchError as error:
+            self._skip_if_soft(error)
+            raise
+        if poked.is_done:
+            return poked.xcom_value
+        self.defer(
+            trigger=self.trigger(datetime.now(timezone.utc).isoformat()),
+            method_name="execute_complete",
+            timeout=timedelta(seconds=self.timeout),
+        )
+        return None
+
+    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
+        """
+        Go on when the trigger has seen the end.
+
+        :param context: the template context.
+        :param event: what it has seen.
+        """
+        try:
+            if event.get("error"):
+                raise AzureBatchError(event["error"])
+            self.log.info("%s", event["why"])
+            return self._end(event["failure"], event["result"])
+        except AzureBatchError as error:
+            self._skip_if_soft(error)
+            raise
+
+    def _end(self, failure: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
+        if failure is not None and self.fail_on_failure:
+            raise BatchSensedFailureError(failure)
+        return dict(result)
+
+    def _skip_if_soft(self, error: AzureBatchError) -> None:
+        if self.soft_fail:
+            raise AirflowSkipException(str(error)) from error
