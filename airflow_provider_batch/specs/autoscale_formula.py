@@ -1,7 +1,7 @@
 """
 Writes formula text: sections under a comment that names the rule, one variable for each step of a rule.
 
-The language is described in "Create a formula to automatically scale compute nodes in a Batch pool" (Microsoft
+The language: "Create a formula to automatically scale compute nodes in a Batch pool" (Microsoft
 Learn). Only what its older editions list too is used, ``ceil`` and ``$TaskSlotsPerNode`` apart.
 """
 
