@@ -10,12 +10,15 @@ from pathlib import Path
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from airflow_provider_batch.emulator import (
     DEFAULT_LOCATION,
     DEFAULT_RESOURCE_GROUP,
     DEFAULT_SUBSCRIPTION_ID,
+    errors,
 )
 from airflow_provider_batch.emulator.clock import ScaledClock
 from airflow_provider_batch.emulator.engine.engine import Engine, MakeExecutor
@@ -132,10 +135,15 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
         Middleware(LocalHosts, allowed=settings.allowed_hosts),
         Middleware(BodyLimit),
     ]
-    app = Starlette(routes=control, middleware=middleware)
+    app = Starlette(routes=control, middleware=middleware, exception_handlers={405: _refuse_verb})
     # Not mounted: a mount's pattern takes no path with a line break, which a file's name may have.
     app.router.default = planes
     return app
+
+
+def _refuse_verb(request: Request, _error: Exception) -> Response:
+    """Let the emulator's own addresses refuse a verb in the service's form, too."""
+    raise errors.unsupported_http_verb(request.method)
 
 
 def _executor(simulated_seconds: str | None) -> MakeExecutor | None:
