@@ -1,4 +1,4 @@
-"""What launch says is asked once for mirrors that begin one after another, and anew when it may be another."""
+"""What launch says is asked once for mirrors that begin one after another, and anew after a pause."""
 
 from __future__ import annotations
 
