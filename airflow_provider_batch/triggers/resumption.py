@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 __all__ = ["not_too_soon"]
 
@@ -14,13 +15,14 @@ __all__ = ["not_too_soon"]
 BEFORE_A_WORKER = timedelta(seconds=15)
 
 
-async def not_too_soon(deferred_at: str | None) -> None:
+async def not_too_soon(task_instance: Any, deferred_at: str | None) -> None:
     """
     Wait until a task may resume on a worker.
 
+    :param task_instance: the trigger's ``task_instance``; without one there is no executor to wait for.
     :param deferred_at: when it was deferred, ISO 8601; None when that is not known.
     """
-    if deferred_at is None:
+    if task_instance is None or deferred_at is None:
         return
     due = datetime.fromisoformat(deferred_at) + BEFORE_A_WORKER
     await asyncio.sleep(max(0.0, (due - datetime.now(timezone.utc)).total_seconds()))

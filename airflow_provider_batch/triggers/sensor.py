@@ -81,7 +81,7 @@ class AzureBatchSensorTrigger(BaseTrigger):
         except Exception as error:
             self.log.exception("The look at Batch job %s failed", self.batch_job_id)
             payload = {"error": f"{type(error).__name__}: {error}"}
-        await not_too_soon(self.deferred_at)
+        await not_too_soon(self.task_instance, self.deferred_at)
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     async def _sense(self) -> Sensed:

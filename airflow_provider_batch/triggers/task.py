@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -25,15 +25,10 @@ from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
 from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, subscribe_patiently
 from airflow_provider_batch.triggers.kill import end_batch_task, is_killed, is_still_ours
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
+from airflow_provider_batch.triggers.resumption import not_too_soon
 from airflow_provider_batch.triggers.task_instance import get_xcom, set_xcom
 
 __all__ = ["AzureBatchTaskTrigger"]
-
-#: Time between a deferral and a resumption on a worker. A task that resumes sooner can meet the executor's
-#: late report of the worker that deferred it, which Airflow takes for a crash and fails the task. The report
-#: waits for the scheduler's loop: on 3.3.2 and two busy cores, 1 of 80 short tasks failed with 5 s, none of
-#: 280 with 15 s. In 2.11 the race is the same.
-_BEFORE_A_WORKER = timedelta(seconds=15)
 
 
 class AzureBatchTaskTrigger(BaseTrigger):
@@ -179,14 +174,8 @@ class AzureBatchTaskTrigger(BaseTrigger):
             log=self.log,
         )
         if is_for_worker(event):
-            await self._not_too_soon_for_a_worker()
+            await not_too_soon(self.task_instance, self.deferred_at)
         return event
-
-    async def _not_too_soon_for_a_worker(self) -> None:
-        if self.deferred_at is None or self.task_instance is None:
-            return
-        due = datetime.fromisoformat(self.deferred_at) + _BEFORE_A_WORKER
-        await asyncio.sleep(max(0.0, (due - datetime.now(timezone.utc)).total_seconds()))
 
     @property
     def _state_key(self) -> str:

@@ -23,19 +23,12 @@ from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.sensors.job import AzureBatchJobSensor
 from airflow_provider_batch.sensors.task import AzureBatchTaskSensor
 from airflow_provider_batch.sensors.work import AzureBatchWorkSensor
-from airflow_provider_batch.triggers import resumption
 from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 from tests.emulator_process import EmulatorProcess
 from tests.integration.task_try import RUN_STARTED
 
 _numbers = itertools.count(1)
 LIMIT_SECONDS = 30
-
-
-@pytest.fixture(autouse=True)
-def _resume_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """There is no executor here whose late report could be met."""
-    monkeypatch.setattr(resumption, "BEFORE_A_WORKER", type(resumption.BEFORE_A_WORKER)())
 
 
 class Work:
