@@ -218,7 +218,8 @@ def test_requests_are_counted_and_the_count_is_reset_with_the_key_only(tmp_path)
 
 @pytest.mark.assumed(source=REFERENCE + "section 7.1")
 def test_unknown_path_answers_404_and_a_wrong_verb_405(emulator: EmulatorProcess):
-    check_error(send(emulator, "GET", "/"), 404, "ResourceNotFound")
+    check_error(send(emulator, "GET", "/nothing"), 404, "ResourceNotFound")
+    check_error(send(emulator, "PUT", "/", {}), 405, "UnsupportedHttpVerb")
     check_error(send(emulator, "GET", "/pools/"), 404, "ResourceNotFound")
     check_error(send(emulator, "GET", "/pools/a/b/c"), 404, "ResourceNotFound")
     check_error(send(emulator, "PUT", "/pools/a", {}), 405, "UnsupportedHttpVerb")
