@@ -83,7 +83,6 @@ def _refuse_unknown_parents(job: Job, depends_on: TaskDependencies, together: fr
 def _task(world: World, event: events.TaskVerb) -> tuple[Job, Task]:
     task = world.state.task(event.job_id, event.task_id)
     require(event.conditions, task)
-    world.remember(task)
     return world.state.job(event.job_id), task
 
 
@@ -93,6 +92,7 @@ def update(world: World, event: events.UpdateTask) -> None:
     jobs.refuse_closed(job)
     if task.state is TaskState.COMPLETED:
         raise errors.task_completed()
+    world.remember(task)
     constraints, definition = event.spec.constraints, event.spec.definition
     task.spec = replace(task.spec, constraints=constraints, definition=definition)
     world.touch(task)
@@ -105,6 +105,7 @@ def terminate(world: World, event: events.TerminateTask) -> None:
     job, task = _task(world, event)
     if task.state is TaskState.COMPLETED:
         raise errors.task_completed()
+    world.remember(task)
     world.touch(task)
     if task.run_id is not None:
         world.end_runs(world.runs_of(task), Ending.TERMINATE)
@@ -122,6 +123,7 @@ def reactivate(world: World, event: events.ReactivateTask) -> None:
         raise errors.task_not_completed()
     if task.execution_info.result is TaskResult.SUCCESS:
         raise errors.task_succeeded()
+    world.remember(task)
     world.touch(task)
     task.clock_started = None
     dependencies = world.jobs[job.serial].dependencies
@@ -136,6 +138,7 @@ def reactivate(world: World, event: events.ReactivateTask) -> None:
 def delete(world: World, event: events.DeleteTask) -> None:
     """Delete a task with its files; its processes are ended, and its id is free at once."""
     job, task = _task(world, event)
+    world.remember(task)
     index = world.jobs[job.serial]
     world.end_runs(world.runs_of(task), Ending.TERMINATE)
     index.withdraw(task)

@@ -7,7 +7,7 @@ slowly, so that the machine's indexes are compared with what they stand for.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -28,6 +28,7 @@ from airflow_provider_batch.emulator.machine.instructions import (
     SetTimer,
 )
 from airflow_provider_batch.emulator.machine.machine import Machine
+from airflow_provider_batch.emulator.machine.restart_events import EmulatorRestarted
 from airflow_provider_batch.emulator.machine.runs import Ending, Run
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.machine.tables import JOB_OPEN
@@ -93,10 +94,17 @@ class Simulation:
     A machine and its surroundings.
 
     :param starts_processes: processes begin at once; else :meth:`begin` lets them.
+    :param make_machine: makes another kind of machine.
     """
 
-    def __init__(self, settings: MachineSettings | None = None, *, starts_processes: bool = True) -> None:
-        self.machine = Machine(settings or MachineSettings(node_start_seconds=3.0))
+    def __init__(
+        self,
+        settings: MachineSettings | None = None,
+        *,
+        starts_processes: bool = True,
+        make_machine: Callable[[MachineSettings], Machine] = Machine,
+    ) -> None:
+        self.machine = make_machine(settings or MachineSettings(node_start_seconds=3.0))
         self.now = START
         self.timers = TimerQueue()
         self.processes: dict[int, RunProcess] = {}
@@ -166,6 +174,19 @@ class Simulation:
             assert timer is not None
             self.do(events.TimerDue, timer)
         self.now = end
+
+    def restart(self, machine: Machine, timers: TimerQueue) -> None:
+        """Let the emulator be killed and begin again with what it remembers: all processes are gone."""
+        for run in machine.world.runs.values():
+            place = (run.job_serial, run.node_key)
+            if run.kind is RunKind.RELEASE and run.ending is None:
+                self._released.discard(place)
+            if run.kind is RunKind.PREPARATION and run.ending is Ending.WALL_CLOCK:
+                self._over.add(place)
+        for gone in (self.processes, self.begun, self.killed, self.coordinated, self.proceeded, self.frozen):
+            gone.clear()
+        self.machine, self.timers = machine, timers
+        self.do(EmulatorRestarted)
 
     def begin(self, run_id: int) -> None:
         """Let a process start."""

@@ -243,12 +243,16 @@ class AnyOrder(RuleBasedStateMachine):
             enable_auto_scale_seconds=1.0,
             assumptions=assumptions,
         )
-        self.world = Simulation(settings, starts_processes=False)
+        self.world = self.simulation(settings)
         # Without these a run spends most of its steps on asking for what is not there.
         self.world.pool("p", 2, task_slots_per_node=2)
         self.world.job("j", "p", **special)
         self.world.pool("g", 3, enable_inter_node_communication=True)
         self.world.job("g", "g", **special)
+
+    def simulation(self, settings: MachineSettings) -> Simulation:
+        """Make the world."""
+        return Simulation(settings, starts_processes=False)
 
     @rule(specs=st.lists(GANGS, min_size=1, max_size=3))
     def add_gangs(self, specs: list[TaskSpec]) -> None:
