@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -26,8 +27,9 @@ from airflow_provider_batch.client.account import (
     WorkloadIdentity,
     is_loopback,
 )
+from airflow_provider_batch.domain.prices import PriceSettings, read_price_settings
 from airflow_provider_batch.domain.redaction import secrets_in
-from airflow_provider_batch.exceptions import ConnectionFieldError
+from airflow_provider_batch.exceptions import ConnectionFieldError, SpecError
 from airflow_provider_batch.hooks.form import AUTH_METHODS, AUTOMATIC, CONNECTION_TYPE
 
 __all__ = ["AirflowConnection", "BatchConnection", "Extras", "read_connection"]
@@ -68,6 +70,8 @@ class BatchConnection:
     :param storage_account_url: where output files are kept.
     :param storage_container: container for output files.
     :param deployment_id: name of this Airflow among several that use the account.
+    :param prices: where prices of nodes come from; None when nobody asks for costs.
+    :param region: region of the account, as its address says.
     :param secrets: texts that no log may show.
     """
 
@@ -78,6 +82,8 @@ class BatchConnection:
     storage_account_url: str | None = None
     storage_container: str | None = None
     deployment_id: str | None = None
+    prices: PriceSettings | None = None
+    region: str | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
@@ -101,6 +107,7 @@ class Extras:
     storage_account_url: str | None = field(default=None, repr=False)
     storage_container: str | None = None
     deployment_id: str | None = None
+    prices: str | None = None
 
 
 def read_connection(connection: AirflowConnection) -> BatchConnection:
@@ -142,6 +149,8 @@ class _Reader:
             storage_account_url=extras.storage_account_url,
             storage_container=extras.storage_container,
             deployment_id=extras.deployment_id,
+            prices=self._prices(),
+            region=_region_of(account),
             secrets=tuple(self._secrets()),
         )
 
@@ -161,6 +170,8 @@ class _Reader:
             value = found.get(key)
             if name == "allow_http" and isinstance(value, bool):
                 return str(value).lower()
+            if name == "prices" and isinstance(value, Mapping):
+                return json.dumps(value)
             if value is None or value == "":
                 continue
             if not isinstance(value, str):
@@ -168,6 +179,12 @@ class _Reader:
             if value.strip():
                 return value.strip()
         return None
+
+    def _prices(self) -> PriceSettings | None:
+        try:
+            return read_price_settings(self._extras.prices)
+        except SpecError as error:
+            self._refuse(error.path, error.problem, "see docs/cost.md")
 
     # --- address -------------------------------------------------------------------------------
 
@@ -338,6 +355,15 @@ def _account_of(account: AccountSettings) -> str | None:
     """Return the account that an address of Azure names; None for another address, such as an emulator's."""
     host = urlsplit(account.account_url).hostname or ""
     return host.partition(".")[0] if host.endswith(account.cloud.suffix) else None
+
+
+def _region_of(account: AccountSettings) -> str | None:
+    """Return the region that an address of Azure names: ``{account}.{region}.batch.azure.com``."""
+    host = urlsplit(account.account_url).hostname or ""
+    if not host.endswith(account.cloud.suffix):
+        return None
+    _, _, region = host.removesuffix(account.cloud.suffix).partition(".")
+    return region or None
 
 
 _PEM_BLOCK = re.compile(r"-----BEGIN ([^-]+)-----(.*?)-----END \1-----", re.DOTALL)

@@ -70,6 +70,9 @@ CONN_FIELDS: dict[str, dict[str, Any]] = {
     "deployment_id": _field(
         "Deployment ID", "Name of this Airflow among several that use the account; marks what it creates."
     ),
+    "prices": _field(
+        "Prices", 'Empty: no costs. "retail": list prices of Azure. Or JSON: {"standard_d2s_v5": 0.1}.'
+    ),
 }
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {

@@ -16,6 +16,7 @@ from airflow_provider_batch.client.account import (
     SharedKey,
     WorkloadIdentity,
 )
+from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.exceptions import ConnectionFieldError
 from airflow_provider_batch.hooks.connection import BatchConnection, Extras, read_connection
 from airflow_provider_batch.hooks.form import AUTH_METHODS, CONN_FIELDS
@@ -281,6 +282,7 @@ FIELDS: dict[str, tuple[dict[str, Any], str]] = {
     "storage_account_url": ({}, "https://a.blob.core.windows.net"),
     "storage_container": ({}, "logs"),
     "deployment_id": ({}, "production"),
+    "prices": ({}, "retail"),
 }
 
 
@@ -327,3 +329,31 @@ def test_lines_of_a_certificate_are_restored(mangled: str) -> None:
     credential = read(tenant_id="t", client_id="c", certificate_data=mangled).account.credential
     assert isinstance(credential, ClientCertificate)
     assert credential.certificate_data == PEM
+
+
+# --- prices --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("written", ['{"standard_d2s_v5": 0.1}', {"standard_d2s_v5": 0.1}])
+def test_prices_are_json_as_text_or_as_it_is(written: Any) -> None:
+    prices = read("acct", KEY, prices=written).prices
+    assert prices is not None
+    assert prices.table.per_hour(Machine("standard_d2s_v5")) == 0.1
+
+
+def test_a_wrong_price_is_refused_with_its_entry() -> None:
+    with pytest.raises(ConnectionFieldError, match=r"prices\.standard_d2s_v5"):
+        read("acct", KEY, prices='{"standard_d2s_v5": "cheap"}')
+
+
+@pytest.mark.parametrize(
+    ("url", "region"),
+    [
+        (URL, "westeurope"),
+        ("https://acct.usgovvirginia.batch.usgovcloudapi.net", "usgovvirginia"),
+        ("http://127.0.0.1:10010", None),
+        ("https://batch.example.com", None),
+    ],
+)
+def test_the_region_is_that_of_the_accounts_address(url: str, region: str | None) -> None:
+    assert read("acct", KEY, account_url=url).region == region

@@ -1,0 +1,84 @@
+"""A cost is said only when every price in it is known; an estimate is the most that a description allows."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_batch.domain.cost import cost_of, estimate, money
+from airflow_provider_batch.domain.node_hours import Machine, NodeHours
+from airflow_provider_batch.domain.prices import Price, PriceTable
+
+SIZE = "standard_d4s_v5"
+PRICES = PriceTable("EUR", {SIZE: Price(0.2, 0.04)})
+POOL: dict[str, Any] = {"id": "render", "vmSize": SIZE, "targetDedicatedNodes": 3}
+DAY = timedelta(days=1)
+
+
+def test_hours_cost_their_prices() -> None:
+    hours = NodeHours({Machine(SIZE): 2.0, Machine(SIZE, is_spot=True): 10.0})
+    cost = cost_of(hours, PRICES)
+    assert (cost.amount, cost.currency, cost.unpriced) == (0.8, "EUR", ())
+    assert str(cost) == "0.80 EUR"
+
+
+def test_nothing_costs_nothing() -> None:
+    assert cost_of(NodeHours(), PriceTable()).amount == 0.0
+
+
+def test_one_price_that_is_not_known_makes_the_sum_unknown_and_is_named() -> None:
+    hours = NodeHours({Machine(SIZE): 1.0, Machine("small"): 1.0, Machine("", is_spot=True): 1.0})
+    cost = cost_of(hours, PRICES)
+    assert cost.amount is None
+    assert cost.unpriced == ("", "small")
+    assert "small" in str(cost)
+
+
+machines = st.builds(Machine, st.sampled_from([SIZE]), st.booleans())
+hours_of_any = st.builds(NodeHours, st.dictionaries(machines, st.floats(0, 1e6)))
+
+
+@given(hours_of_any, hours_of_any)
+def test_costs_are_additive_and_never_negative(some: NodeHours, others: NodeHours) -> None:
+    one, other, both = (cost_of(hours, PRICES).amount for hours in (some, others, some + others))
+    assert one is not None
+    assert other is not None
+    assert both is not None
+    assert one >= 0
+    assert both == pytest.approx(one + other, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [(0, "0.00 EUR"), (0.0042, "0.0042 EUR"), (1234.5, "1,234.50 EUR"), (0.1, "0.10 EUR")]
+)
+def test_small_amounts_keep_their_digits(amount: float, text: str) -> None:
+    assert money(amount, "EUR") == text
+
+
+def test_an_estimate_says_nodes_price_and_the_most_it_can_come_to() -> None:
+    assert estimate(POOL).text(DAY, PRICES) == (
+        f"Pool render: up to 3 dedicated nodes ({SIZE}, 12 cores): 0.60 EUR an hour, "
+        "at most 14.40 EUR in the 24.0 h that the job may last."
+    )
+
+
+def test_an_estimate_of_a_mixed_pool_counts_both_kinds() -> None:
+    text = estimate({**POOL, "targetLowPriorityNodes": 5}).text(DAY, PRICES)
+    assert "3 dedicated nodes" in text
+    assert "5 spot nodes" in text
+    assert "0.80 EUR an hour" in text
+
+
+def test_without_prices_an_estimate_says_nodes() -> None:
+    assert estimate(POOL).text(DAY, None) == f"Pool render: up to 3 dedicated nodes ({SIZE}, 12 cores)."
+    assert "cost not known" in estimate(POOL).text(DAY, PriceTable())
+
+
+def test_a_formula_and_an_empty_pool_have_no_estimate_and_say_so() -> None:
+    formula = {"id": "p", "vmSize": SIZE, "enableAutoScale": True}
+    assert "its formula decides" in estimate(formula).text(DAY, PRICES)
+    assert "no nodes" in estimate({"id": "p", "vmSize": SIZE}).text(DAY, PRICES)
