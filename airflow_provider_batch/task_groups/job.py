@@ -48,7 +48,7 @@ _log = logging.getLogger(__name__)
 
 _TRIGGER = "airflow_provider_batch.triggers.mirror.AzureBatchMirrorTrigger"
 #: unmapped members that start in the triggerer; as many triggers as one triggerer runs unless told otherwise.
-#: Their cost grows with the square of their number, and yet on workers 1,000 take nine times the CPU
+#: Their cost grows with the square of their number, and yet on workers 1,000 take seven times the CPU
 DEFAULT_MAX_MIRRORS = 1000
 #: from so many on, they hold up every other trigger of their triggerer for more than some two seconds
 _FELT_BY_OTHERS = 250
