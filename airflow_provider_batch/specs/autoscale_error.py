@@ -39,8 +39,8 @@ def locate_error(formula: str, message: str) -> FormulaPlace | None:
 
     Example::
 
-        locate_error(autoscale.formula, "Line 8, Col 5: Undefined symbol: pending_known")
-        # rule [pending tasks], line 8, column 5: Undefined symbol: pending_known: ? ceil(...)
+        locate_error(autoscale.formula, "Line 9, Col 7: Undefined function: ceil")
+        # rule [pending tasks], line 9, column 7: Undefined function: ceil: ? ceil(...)
 
     :param formula: the text that was evaluated, also as the service gives it back.
     :param message: of the error; the service's value named ``Message``.

@@ -203,7 +203,7 @@ def test_use_of_cpus_is_brought_to_what_is_wanted(percent, nodes):
 
 def test_use_of_cpus_that_is_half_unknown_changes_nothing():
     rule = Autoscale.resource_usage(max_nodes=50)
-    known = {"CurrentDedicatedNodes": sampled(5), "CurrentLowPriorityNodes": sampled(0)}
+    known: dict[str, Any] = {"CurrentDedicatedNodes": sampled(5), "CurrentLowPriorityNodes": sampled(0)}
     assert targets(run(rule, dedicated=5, CPUPercent=sampled(99, samples=9), **known)) == (5, 0)
     assert targets(run(rule, dedicated=5, CPUPercent=sampled(99, samples=10), **known)) == (8, 0)
 
@@ -211,7 +211,7 @@ def test_use_of_cpus_that_is_half_unknown_changes_nothing():
 # --- spot ----------------------------------------------------------------------------------------
 
 
-def spot_metrics(current: float, preempted: float = 0) -> dict[str, Metric]:
+def spot_metrics(current: float, preempted: float = 0) -> dict[str, Any]:
     return {"CurrentLowPriorityNodes": sampled(current), "PreemptedNodeCount": sampled(preempted)}
 
 
@@ -245,7 +245,7 @@ def test_dedicated_nodes_stand_in_for_missing_spot_nodes(asked, there, preempted
 
 def test_a_single_node_is_dedicated_while_there_is_no_spot_node():
     rule = Autoscale.spot_with_fallback(max_nodes=50)
-    metrics = {"PendingTasks": sampled(1), **spot_metrics(0)}
+    metrics: dict[str, Any] = {"PendingTasks": sampled(1), **spot_metrics(0)}
     assert targets(run(rule, **metrics)) == (0, 1)
     assert targets(run(rule, spot=1, **metrics)) == (1, 0)
     assert targets(run(rule, dedicated=1, **metrics)) == (1, 0)
@@ -375,7 +375,8 @@ def test_any_formula_is_evaluated_and_stays_within_its_limits(
     autoscale = Autoscale.of(
         rule, min_nodes=low, max_nodes=high, spot=spot, step_up=steps[0], step_down=steps[1]
     )
-    for measured in ({}, metrics):
+    nothing: dict[str, Any] = {}
+    for measured in (nothing, metrics):
         found = run(
             autoscale,
             dedicated=present[0],
@@ -522,3 +523,16 @@ def test_every_section_is_named_and_every_statement_stands_in_one():
             place = locate_error(formula, f"Line {number}, Col 1: x")
             assert place is not None
             assert place.rule in sections
+
+
+def test_the_error_that_the_documentation_shows_is_of_the_rule_that_it_names():
+    formula = Autoscale.pending_tasks(max_nodes=20).formula
+    found = evaluate(
+        formula.replace("ceil", "ceiling"),
+        Inputs(now=NOON, metrics={"$PendingTasks": sampled(4), "$TaskSlotsPerNode": Metric(current=1)}),
+    )
+    assert found.error is not None
+    assert found.error.detail.startswith("Line 9, Col 7: ")
+    place = locate_error(formula, "Line 9, Col 7: Undefined function: ceil")
+    assert place is not None
+    assert place.rule == "pending tasks"
