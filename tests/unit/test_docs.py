@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 import pytest
 
 from airflow_provider_batch import explain_command
+from airflow_provider_batch.emulator import cli
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
 ROOT = Path(__file__).parents[2]
@@ -57,6 +59,20 @@ def test_first_example_is_a_job_of_242_tasks_that_batch_starts(tmp_path: Path) -
     said = explain_command.explain(str(dag_file))
     assert "3 members: 3 eager" in said.text
     assert "film.frame[240] -> film.merge" in said.text
+
+
+def test_page_of_the_emulator_has_all_its_operations() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "write_operations.py"))
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    assert script["with_tables"](page) == page, "run `python scripts/write_operations.py`"
+
+
+def test_page_of_the_emulator_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(["serve", "--help"])
+    options = set(re.findall(r"^  (--[a-z-]+)", capsys.readouterr().out, re.MULTILINE))
+    page = (ROOT / "docs" / "emulator.md").read_text(encoding="utf-8")
+    assert {"--root", "--assume"} <= options <= set(re.findall(r"`(--[a-z-]+)`", page))
 
 
 def anchors(page: Path) -> set[str]:
