@@ -34,6 +34,7 @@ class Ending:
     :param outcome: the end of the Batch task; None when the watch ended with an error.
     :param error_type: name of the error's class in :mod:`airflow_provider_batch.exceptions`.
     :param error_arguments: arguments of a class that has its own; None for one that takes a message.
+    :param value: the result of a wait that was not for a Batch task.
     """
 
     verdict: Verdict
@@ -41,6 +42,21 @@ class Ending:
     outcome: TaskOutcome | None = None
     error_type: str | None = None
     error_arguments: Mapping[str, Any] | None = None
+    value: Mapping[str, Any] | None = None
+
+    @classmethod
+    def of_value(cls, value: Mapping[str, Any]) -> Ending:
+        """
+        Take the result of a wait that was not for a Batch task.
+
+        :param value: plain JSON.
+        """
+        return cls(Verdict.SUCCESS, "", value=value)
+
+    @property
+    def return_value(self) -> Mapping[str, Any] | None:
+        """What the Airflow task returns; None when it has nothing to return."""
+        return self.outcome.as_json() if self.outcome is not None else self.value
 
     @classmethod
     def of_outcome(cls, outcome: TaskOutcome, rules: ExitCodeRules) -> Ending:
@@ -88,6 +104,7 @@ class Ending:
             "outcome": self.outcome.as_json() if self.outcome else None,
             "error_type": self.error_type,
             "error_arguments": dict(self.error_arguments) if self.error_arguments is not None else None,
+            "value": dict(self.value) if self.value is not None else None,
         }
 
     @classmethod
@@ -100,6 +117,7 @@ class Ending:
             outcome=TaskOutcome.from_json(outcome) if outcome else None,
             error_type=data.get("error_type"),
             error_arguments=data.get("error_arguments"),
+            value=data.get("value"),
         )
 
 

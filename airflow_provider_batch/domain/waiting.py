@@ -18,8 +18,9 @@ from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, pages
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.start_task_output import last_words
 from airflow_provider_batch.domain.states import NODE_BROKEN, NODE_COMING, NODE_USABLE, lower
-from airflow_provider_batch.exceptions import AzureBatchError, BatchNotFoundError
+from airflow_provider_batch.exceptions import BatchNotFoundError
 
 _POOL_SELECT = (
     "id",
@@ -35,9 +36,6 @@ _POOL_SELECT = (
     "taskSlotsPerNode",
 )
 _NODE_SELECT = ("id", "state", "startTaskInfo", "errors", "runningTaskSlotsCount")
-
-#: bytes shown from the end of a failed start task's output
-_START_TASK_BYTES = 2048
 
 #: resize errors that the same request meets again, whenever it is made
 _LASTING_RESIZE_ERRORS = frozenset(
@@ -98,8 +96,9 @@ def look_at_pool(batch_pool_id: str) -> Flow[PoolView]:
     nodes = _Nodes(states, [n for n in listed if lower(n.get("state")) in NODE_BROKEN])
     view = describe(pool, nodes)
     if view.hopeless and nodes.broken:
-        text = view.text + (yield from _start_task_output(batch_pool_id, nodes.broken[0]))
-        return PoolView(text, hopeless=True)
+        node = nodes.broken[0]
+        output = (yield from last_words(batch_pool_id, str(node["id"]))) if node.get("startTaskInfo") else ""
+        return PoolView(f"{view.text}\n{output}" if output else view.text, hopeless=True)
     return view
 
 
@@ -172,23 +171,6 @@ def _reason(nodes: _Nodes) -> str:
             return redact(f"; the start task failed with exit code {info.get('exitCode')}{code}")
         for error in node.get("errors") or ():
             return redact(f"; node {node.get('id')}: {error.get('code')}: {error.get('message')}")
-    return ""
-
-
-def _start_task_output(batch_pool_id: str, node: Mapping[str, Any]) -> Flow[str]:
-    """Flow: the last words of the start task; empty when the node does not serve them."""
-    if not node.get("startTaskInfo"):
-        return ""
-    for stream in ("stderr", "stdout"):
-        try:
-            answer: Answer = yield requests.get_node_file(
-                batch_pool_id, str(node["id"]), f"startup/{stream}.txt", 0, 16 * _START_TASK_BYTES
-            )
-        except AzureBatchError:
-            # Best effort: the reason above stands without it.
-            continue
-        if text := answer.content[-_START_TASK_BYTES:].decode("utf-8", errors="replace").strip():
-            return redact(f"\nEnd of the start task's {stream} on node {node['id']}:\n{text}")
     return ""
 
 

@@ -57,9 +57,10 @@ async def end_task(
     for_worker = TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
     if task_instance is None or ending.verdict.value in worker_endings:
         return for_worker
-    if ending.verdict is Verdict.SUCCESS and push_result and ending.outcome is not None:
+    value = ending.return_value
+    if ending.verdict is Verdict.SUCCESS and push_result and value is not None:
         try:
-            await set_xcom(task_instance, "return_value", ending.outcome.as_json())
+            await set_xcom(task_instance, "return_value", dict(value))
         except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
             log.warning("The result was not written, a worker will do it: %s", error)
             return for_worker
