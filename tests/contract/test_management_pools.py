@@ -188,6 +188,31 @@ def test_list_is_filtered_and_selected(management: Management):
 
 
 @sdk_says
+@pytest.mark.parametrize(
+    "scaling",
+    [
+        {"fixedScale": {"targetDedicatedNodes": 1_000_000}},
+        {"fixedScale": {"resizeTimeout": "PT1S"}},
+        {"autoScale": {"formula": "$TargetDedicatedNodes=1", "evaluationInterval": "PT1S"}},
+    ],
+)
+def test_update_that_is_refused_for_its_scaling_changes_nothing_else(management: Management, scaling):
+    name = new_id("pool")
+    formula = {"autoScale": {"formula": "$TargetDedicatedNodes=0", "evaluationInterval": "PT5M"}}
+    management.call(
+        "pool.create", *ACCOUNT, name, {"properties": {**body()["properties"], "scaleSettings": formula}}
+    )
+    before = steady(management, name)
+    change = {"properties": {"metadata": [{"name": "a", "value": "b"}], "scaleSettings": scaling}}
+    with pytest.raises(HttpResponseError):
+        management.call("pool.update", *ACCOUNT, name, change)
+    after = management.call("pool.get", *ACCOUNT, name)
+    assert (after.etag, after.properties.metadata) == (before.etag, before.properties.metadata)
+    assert after.properties.scale_settings.auto_scale is not None
+    management.call("pool.begin_delete", *ACCOUNT, name)
+
+
+@sdk_says
 def test_update_resizes_and_keeps_what_is_not_named(management: Management):
     name = new_id("pool")
     management.call("pool.create", *ACCOUNT, name, body(1, displayName="kept"))

@@ -20,7 +20,7 @@ from airflow_provider_batch.emulator.model.states import AllocationState
 from airflow_provider_batch.emulator.service.autoscale import AutoScaling
 from airflow_provider_batch.emulator.service.checks import check_id
 from airflow_provider_batch.emulator.service.management_listing import page
-from airflow_provider_batch.emulator.service.pools import Pools
+from airflow_provider_batch.emulator.service.pools import Pools, resize_of
 from airflow_provider_batch.emulator.wire.fields import Json, render
 from airflow_provider_batch.emulator.wire.links import Links
 from airflow_provider_batch.emulator.wire.management_pools import (
@@ -102,9 +102,12 @@ class ManagedPools:
                 raise errors.pool_being_resized()
             changes = _changes(pool, data_plane_body(properties))
             checked = data_plane().check_object(changes, "BatchPoolUpdateOptions", "")
-            if checked or _extras(body):
-                self._pools.update(pool_id, {**checked, **_extras(body)}, Conditions())
+            changed = {**checked, **_extras(body)}
+            # All of it is checked before any of it is done.
+            self._pools.check_update(pool_id, changed)
             self._scale(pool, scaling)
+            if changed:
+                self._pools.update(pool_id, changed, Conditions())
             return self._json(pool, links)
 
     def get(self, pool_id: str, links: Links) -> Json:
@@ -166,15 +169,17 @@ class ManagedPools:
             checked = data_plane().check_object(wanted, "BatchPoolEnableAutoScaleOptions", "")
             self._auto_scaling.enable(pool.id, checked, Conditions())
         elif "fixedScale" in settings:
+            wanted = dict(settings["fixedScale"])
+            resize = data_plane().check_object(wanted, "BatchPoolResizeOptions", "")
+            if wanted:
+                resize_of(resize)
             if pool.auto_scale is not None:
                 self._auto_scaling.disable(pool.id, Conditions())
-            wanted = dict(settings["fixedScale"])
             if (
                 wanted.get("targetDedicatedNodes", pool.target_dedicated_nodes),
                 wanted.get("targetLowPriorityNodes", pool.target_low_priority_nodes),
             ) != (pool.target_dedicated_nodes, pool.target_low_priority_nodes):
-                checked = data_plane().check_object(wanted, "BatchPoolResizeOptions", "")
-                self._pools.resize(pool.id, checked, Conditions())
+                self._pools.resize(pool.id, resize, Conditions())
 
 
 def _changes(pool: Pool, body: Json) -> Json:

@@ -8,13 +8,14 @@ changes nothing: there is only this one machine. What a task would miss is refus
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.pools import Pool, PoolResize, PoolSpec, StartTaskSpec
 from airflow_provider_batch.emulator.model.sizes import cores_of
@@ -108,19 +109,28 @@ class Pools:
 
     def update(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Replace each given top-level property whole; what nodes depend on only while there are none."""
-        fixed = sorted(set(body) - _CHANGEABLE)
         with self._engine.reading() as state:
-            if fixed and state.pool(pool_id).nodes:
-                raise errors.operation_not_valid_on_pool(
-                    f"{fixed[0]} can be changed only while the pool has no nodes"
-                )
-
-            def change(spec: PoolSpec) -> PoolSpec:
-                changed = _spec_of({**spec.definition, **body}, spec)
-                check_packages(state, changed.packages if "applicationPackageReferences" in body else ())
-                return changed
-
+            change = self._change(state, pool_id, body)
             return self._engine.update_pool(pool_id, change, conditions)
+
+    def check_update(self, pool_id: str, body: Json) -> None:
+        """Raise what :meth:`update` would raise about the body, and change nothing."""
+        with self._engine.reading() as state:
+            self._change(state, pool_id, body)(state.pool(pool_id).spec)
+
+    def _change(self, state: State, pool_id: str, body: Json) -> Callable[[PoolSpec], PoolSpec]:
+        fixed = sorted(set(body) - _CHANGEABLE)
+        if fixed and state.pool(pool_id).nodes:
+            raise errors.operation_not_valid_on_pool(
+                f"{fixed[0]} can be changed only while the pool has no nodes"
+            )
+
+        def change(spec: PoolSpec) -> PoolSpec:
+            changed = _spec_of({**spec.definition, **body}, spec)
+            check_packages(state, changed.packages if "applicationPackageReferences" in body else ())
+            return changed
+
+        return change
 
     def replace_properties(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Replace start task, packages and metadata; what is omitted is removed."""
@@ -136,15 +146,7 @@ class Pools:
 
     def resize(self, pool_id: str, body: Json, conditions: Conditions) -> datetime:
         """Set new targets."""
-        if "targetDedicatedNodes" not in body and "targetLowPriorityNodes" not in body:
-            raise errors.missing_required_property("targetDedicatedNodes")
-        resize = PoolResize(
-            target_dedicated_nodes=_target(body, "targetDedicatedNodes"),
-            target_low_priority_nodes=_target(body, "targetLowPriorityNodes"),
-            resize_timeout=_resize_timeout(body),
-            node_deallocation_option=_deallocation(body),
-        )
-        return self._engine.resize_pool(pool_id, resize, conditions)
+        return self._engine.resize_pool(pool_id, resize_of(body), conditions)
 
     def stop_resize(self, pool_id: str, conditions: Conditions) -> datetime:
         """Stop a resize."""
@@ -187,6 +189,22 @@ def pool_spec(body: Json) -> PoolSpec:
         mounts=mounts_of(definition),
         enable_inter_node_communication=definition["enableInterNodeCommunication"],
         auto_scale=auto_scale,
+    )
+
+
+def resize_of(body: Json) -> PoolResize:
+    """
+    Turn the body of a resize request into what is wanted.
+
+    :raises ServiceError: naming the property that cannot be.
+    """
+    if "targetDedicatedNodes" not in body and "targetLowPriorityNodes" not in body:
+        raise errors.missing_required_property("targetDedicatedNodes")
+    return PoolResize(
+        target_dedicated_nodes=_target(body, "targetDedicatedNodes"),
+        target_low_priority_nodes=_target(body, "targetLowPriorityNodes"),
+        resize_timeout=_resize_timeout(body),
+        node_deallocation_option=_deallocation(body),
     )
 
 
