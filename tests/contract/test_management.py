@@ -84,6 +84,26 @@ def test_route_table_is_that_of_the_sdk():
     assert ours == sdk
 
 
+@ours(reason="docs/emulator.md says so of these, and of no others")
+def test_everything_is_served_but_what_the_documentation_says():
+    missing = {operation.name for operation in MANAGEMENT_OPERATIONS if operation.handler is None}
+    assert missing == {
+        "operations_list",
+        "batch_account_delete",
+        "batch_account_get_detector",
+        "batch_account_list_detectors",
+        "batch_account_list_outbound_network_dependencies_endpoints",
+        *(
+            f"private_endpoint_connection_{verb}"
+            for verb in ("get", "update", "delete", "list_by_batch_account")
+        ),
+        *(f"private_link_resource_{verb}" for verb in ("get", "list_by_batch_account")),
+        "network_security_perimeter_get_configuration",
+        "network_security_perimeter_list_configurations",
+        "network_security_perimeter_reconcile_configuration",
+    }
+
+
 # --- the account --------------------------------------------------------------------------------------
 
 

@@ -7,10 +7,14 @@ import inspect
 import pytest
 from azure.batch import BatchClient
 from azure.batch._operations import _operations as sdk_operations
+from azure.batch.aio import BatchClient as AioBatchClient
 
 from airflow_provider_batch.emulator.routes.table import OPERATIONS
 from airflow_provider_batch.emulator.wire.schema import schema
 from tests.contract.sdk_schema import build
+
+#: of the clients' methods, those that send nothing of their own
+_CONVENIENCES = {"close", "send_request", "create_tasks"}
 
 pytestmark = pytest.mark.assumed(source="azure-batch 15.1.0, generated from the 2025-06-01 specification")
 
@@ -32,6 +36,13 @@ def test_route_table_is_that_of_the_sdk():
     assert {operation.name: (operation.method, operation.path) for operation in OPERATIONS} == sdk
 
 
-def test_operation_names_are_methods_of_the_sdk():
-    methods = {name.removeprefix("begin_") for name, _ in inspect.getmembers(BatchClient, callable)}
-    assert {operation.name for operation in OPERATIONS} <= methods
+@pytest.mark.parametrize("client", [BatchClient, AioBatchClient])
+def test_operations_are_the_methods_of_both_clients(client: type):
+    public = {name for name, _ in inspect.getmembers(client, callable) if not name.startswith("_")}
+    assert {operation.name for operation in OPERATIONS} == {
+        name.removeprefix("begin_") for name in public - _CONVENIENCES
+    }
+
+
+def test_every_operation_is_served():
+    assert [operation.name for operation in OPERATIONS if operation.handler is None] == []

@@ -106,8 +106,6 @@ class ManagementRoutes:
         if error.status == 401:
             headers["www-authenticate"] = 'Bearer error="invalid_token"'
         body = render_management_error(error, request.scope["state"]["request_id"], self._clock.now())
-        if request.method == "HEAD":
-            body = b""
         return Response(body, status_code=error.status, headers=headers)
 
 

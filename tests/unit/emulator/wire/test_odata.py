@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import operator
+from collections.abc import Callable
 from datetime import datetime, timezone
 from typing import Any
 
@@ -132,3 +134,114 @@ def _combined(inner: st.SearchStrategy[tuple[str, bool]]) -> st.SearchStrategy[t
 def test_nested_filter_agrees_with_plain_logic(case):
     text, expected = case
     assert odata.parse_filter(text, odata.TASKS).matches(TASK) is expected
+
+
+# --- every list, every property, every operator -------------------------------------------------------
+
+LISTS = [
+    *(odata.POOLS, odata.JOBS, odata.JOB_SCHEDULES, odata.TASKS, odata.NODES, odata.NODE_COUNTS, odata.FILES),
+    *(odata.SUPPORTED_IMAGES, odata.PREPARATION_AND_RELEASE_TASKS),
+]
+_WORDS = st.sampled_from(["active", "ACTIVE", "a'b", "frame-7", "Frame", "", "ü", "or"])
+_MOMENTS = st.sampled_from(
+    [datetime(2024, 3, 21, 23, 8, 8, micros, tzinfo=timezone.utc) for micros in (0, 1, 806_840)]
+)
+_COMPARED: dict[str, Callable[[Any, Any], bool]] = {
+    "eq": operator.eq,
+    "ne": operator.ne,
+    "ge": operator.ge,
+    "gt": operator.gt,
+    "le": operator.le,
+    "lt": operator.lt,
+}
+
+
+def _values(kind: odata.Kind) -> st.SearchStrategy[Any]:
+    if kind is odata.Kind.TEXT:
+        return _WORDS
+    if kind is odata.Kind.TIME:
+        return _MOMENTS
+    return st.integers(-3, 3) if kind is odata.Kind.NUMBER else st.booleans()
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, datetime):
+        return f"DateTime'{_shown(value)}'"
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return str(value).lower()
+
+
+def _shown(value: Any) -> Any:
+    """A value as it stands in the JSON of a resource."""
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else value
+
+
+def _plain(value: Any) -> Any:
+    return value.lower() if isinstance(value, str) else value
+
+
+@st.composite
+def _term(draw: st.DrawFn, properties: odata.Properties, resource: dict[str, Any]) -> tuple[str, bool]:
+    """A comparison with what it should say of a resource, given by the paths of its values."""
+    path = draw(st.sampled_from(sorted(properties)))
+    definition = properties[path]
+    found, value = resource.get(path), draw(_values(definition.kind))
+    if definition.startswith and (draw(st.booleans()) or not definition.operators):
+        passes = found is not None and found.lower().startswith(value.lower())
+        return f"startswith({path},{_literal(value)})", passes
+    name = draw(st.sampled_from(sorted(definition.operators)))
+    passes = name == "ne" if found is None else _COMPARED[name](_plain(found), _plain(value))
+    return f"{path} {name} {_literal(value)}", passes
+
+
+@st.composite
+def _filters(draw: st.DrawFn) -> tuple[odata.Properties, dict[str, Any], str, bool]:
+    """A list, one of its resources, a filter and what it should say: 'and' binds tighter than 'or'."""
+    properties = draw(st.sampled_from(LISTS))
+    there = draw(st.sets(st.sampled_from(sorted(properties))))
+    resource = {path: draw(_values(properties[path].kind)) for path in sorted(there)}
+    rows = draw(
+        st.lists(st.lists(_term(properties, resource), min_size=1, max_size=3), min_size=1, max_size=3)
+    )
+    text = " or ".join(" and ".join(term[0] for term in row) for row in rows)
+    return properties, resource, text, any(all(term[1] for term in row) for row in rows)
+
+
+def _nested(resource: dict[str, Any]) -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    for path, value in resource.items():
+        *parents, name = path.split("/")
+        inner = body
+        for parent in parents:
+            inner = inner.setdefault(parent, {})
+        inner[name] = _shown(value)
+    return body
+
+
+@given(_filters())
+def test_filter_of_any_list_agrees_with_plain_logic(case):
+    properties, resource, text, expected = case
+    assert odata.parse_filter(text, properties).matches(_nested(resource)) is expected
+
+
+@given(_filters(), st.data())
+def test_damaged_filter_is_a_filter_or_a_named_error(case, data):
+    properties, resource, text, _ = case
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start, min(len(text), start + 6)))
+    put = data.draw(st.text(st.sampled_from("()',1 eqor\u0000-Dé"), max_size=3))
+    refused = None
+    try:
+        odata.parse_filter(text[:start] + put + text[end:], properties).matches(_nested(resource))
+    except ServiceError as error:
+        refused = (error.code, error.status)
+    assert refused in (None, ("InvalidQueryParameterValue", 400))
+
+
+@given(_filters(), st.sampled_from([" and", " or", " eq 1", ")", " 'x'", " not", ","]))
+def test_filter_with_something_behind_it_is_refused(case, rest):
+    properties, _, text, _ = case
+    with pytest.raises(ServiceError) as caught:
+        odata.parse_filter(text + rest, properties)
+    assert caught.value.code == "InvalidQueryParameterValue"
