@@ -68,11 +68,12 @@ class DependencyGraph:
     def add(self, waiter: Waiter, depends_on: TaskDependencies) -> None:
         """Let a task wait for what is not satisfied now; parents need not exist."""
         unmet = 0
-        for parent in {id_key(task_id) for task_id in depends_on.task_ids}:
+        # Not sets: their order differs from process to process, and the machine's must not.
+        for parent in dict.fromkeys(map(id_key, depends_on.task_ids)):
             if parent not in self._satisfied:
                 self._waiting_for.setdefault(parent, []).append(waiter)
                 unmet += 1
-        for ids in set(depends_on.task_id_ranges):
+        for ids in dict.fromkeys(depends_on.task_id_ranges):
             waited = self._range(ids)
             if not waited.met:
                 waited.waiters.append(waiter)
