@@ -216,8 +216,7 @@ def _in_time(ask: Callable[[], list[Mapping[str, Any]]], deadline: float) -> lis
 
 
 def _unavailable(error: Exception) -> PricesUnavailableError:
-    if not isinstance(error, (requests.RequestException, ValueError)):
-        raise error
+    # Whatever it was: an answer that nobody foresaw is no price, and no reason to fail what asks for it.
     return PricesUnavailableError(f"{type(error).__name__}: {str(error)[:200]}")
 
 

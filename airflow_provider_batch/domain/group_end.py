@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.cost import Cost
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages, utc
 from airflow_provider_batch.domain.group_job import end_jobs
 from airflow_provider_batch.domain.ids import GroupIdentity
+from airflow_provider_batch.domain.node_hours import (
+    NO_HOURS,
+    TASK_HOURS_SELECT,
+    NodeHours,
+    PoolMachines,
+    task_hours,
+)
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.pool_machines import read_pool_machines
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
@@ -41,6 +50,8 @@ class Figures:
     :param wall_seconds: seconds from the first start to the last end.
     :param task_seconds: seconds that the last runs of all tasks took together.
     :param nodes: nodes that tasks ran on.
+    :param hours: hours of nodes that the last runs of all tasks held, each by its slots.
+    :param cost: what these hours cost; None when nobody asked for costs.
     """
 
     batch_job_ids: Sequence[str] = ()
@@ -55,23 +66,52 @@ class Figures:
     wall_seconds: float = 0.0
     task_seconds: float = 0.0
     nodes: int = 0
+    hours: NodeHours = NO_HOURS
+    cost: Cost | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """
+        Return the figures as plain JSON, as they go into XCom.
+
+        Spot is in ``node_hours`` and ``core_hours``; ``spot_node_hours`` is its part. None stands for what is
+        not known: ``core_hours`` when a VM size does not tell its cores, ``cost`` when a price is missing,
+        ``currency`` when the connection has no prices.
+        """
+        data = asdict(replace(self, hours=NodeHours(), cost=None))
+        del data["hours"]
+        core_hours = self.hours.core_hours
+        return {
+            **data,
+            "batch_job_ids": list(self.batch_job_ids),
+            "node_hours": round(self.hours.total, 6),
+            "spot_node_hours": round(self.hours.spot, 6),
+            "core_hours": None if core_hours is None else round(core_hours, 6),
+            "cost": self.cost.amount if self.cost else None,
+            "currency": self.cost.currency if self.cost else None,
+        }
 
     def __str__(self) -> str:
         return (
             f"{self.tasks} Batch tasks: {self.succeeded} succeeded, {self.failed} failed, {self.not_run} not "
             f"run; {self.retries} retries and {self.requeues} requeues by Batch; {self.wall_seconds:.1f} s "
             f"from the first start to the last end, {self.task_seconds:.1f} s of task time on {self.nodes} "
-            "nodes."
+            f"nodes, {self.hours}."
         )
 
 
-def add_up(batch_job_ids: Sequence[str], tasks: Sequence[tuple[TaskKey, Mapping[str, Any]]]) -> Figures:
+def add_up(
+    batch_job_ids: Sequence[str],
+    tasks: Sequence[tuple[TaskKey, Mapping[str, Any]]],
+    pools: Mapping[str, PoolMachines] | None = None,
+) -> Figures:
     """
     Add up what tasks did; pure.
 
     :param batch_job_ids: jobs of the run.
     :param tasks: the tasks as the service sent them.
+    :param pools: what the nodes of the pools are, by pool.
     """
+    known = pools or {}
     outcomes = [read_outcome(key, task) for key, task in tasks]
     ran = [outcome for outcome in outcomes if outcome is not None and outcome.start_time]
     ended = [outcome for outcome in outcomes if outcome is not None]
@@ -92,7 +132,14 @@ def add_up(batch_job_ids: Sequence[str], tasks: Sequence[tuple[TaskKey, Mapping[
         wall_seconds=round((last - first).total_seconds(), 3) if first and last else 0.0,
         task_seconds=round(sum((end - start).total_seconds() for start, end in spans), 3),
         nodes=len({(o.batch_pool_id, o.node_id) for o in ran if o.node_id}),
+        hours=sum(
+            (task_hours(task, known.get(_pool_of(task), PoolMachines())) for _, task in tasks), NodeHours()
+        ),
     )
+
+
+def _pool_of(task: Mapping[str, Any]) -> str:
+    return str((task.get("nodeInfo") or {}).get("poolId") or "")
 
 
 def _kind(outcome: TaskOutcome | None) -> str:
@@ -125,8 +172,14 @@ def finish_group(
     for generation in generations:
         yield from _await_job_end(generation.batch_job_id)
         tasks += yield from _tasks_of(generation.batch_job_id)
-    figures = add_up([generation.batch_job_id for generation in generations], tasks)
+    pools = {}
+    for batch_pool_id in sorted(({_pool_of(task) for _, task in tasks} | {delete_pool or ""}) - {""}):
+        pools[batch_pool_id] = yield from read_pool_machines(batch_pool_id)
+    machines = {batch_pool_id: pool.machines for batch_pool_id, pool in pools.items()}
+    figures = add_up([generation.batch_job_id for generation in generations], tasks, machines)
     yield Log(str(figures))
+    if delete_pool is not None:
+        yield Log(f"Pool {delete_pool}: the nodes that it has held {pools[delete_pool].held} until now.")
     if delete_jobs:
         for generation in generations:
             yield from _delete(
@@ -139,7 +192,7 @@ def finish_group(
 
 def _tasks_of(batch_job_id: str) -> Flow[list[tuple[TaskKey, Mapping[str, Any]]]]:
     try:
-        listed = yield from pages(requests.list_tasks(batch_job_id, TASK_SELECT))
+        listed = yield from pages(requests.list_tasks(batch_job_id, (*TASK_SELECT, *TASK_HOURS_SELECT)))
     except (BatchConflictError, BatchNotFoundError) as error:
         if isinstance(error, BatchConflictError) and error.code != "JobBeingDeleted":
             raise

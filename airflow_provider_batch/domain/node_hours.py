@@ -21,7 +21,17 @@ from airflow_provider_batch.domain.flow import utc
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.domain.vm_sizes import cores_of
 
-__all__ = ["Machine", "NodeHours", "PoolMachines", "held_hours", "metered_core_hours", "task_hours"]
+__all__ = [
+    "NO_HOURS",
+    "TASK_HOURS_SELECT",
+    "Machine",
+    "NodeHours",
+    "PoolMachines",
+    "held_hours",
+    "hours_between",
+    "metered_core_hours",
+    "task_hours",
+]
 
 #: what is read of a task beside what its outcome needs
 TASK_HOURS_SELECT = ("requiredSlots", "multiInstanceSettings")
@@ -62,6 +72,13 @@ class NodeHours:
             both[machine] = both.get(machine, 0.0) + hours
         return NodeHours(both)
 
+    def __str__(self) -> str:
+        cores = self.core_hours
+        spot = f", {self.spot:.3f} of them spot" if self.spot else ""
+        return (
+            f"{self.total:.3f} node-hours{spot} ({'unknown' if cores is None else f'{cores:.3f}'} core-hours)"
+        )
+
     @property
     def total(self) -> float:
         """Node-hours of all nodes."""
@@ -82,6 +99,9 @@ class NodeHours:
                 return None
             total += cores * hours
         return total
+
+
+NO_HOURS = NodeHours()
 
 
 @dataclass(frozen=True)

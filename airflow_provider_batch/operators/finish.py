@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_provider_batch.domain.cost import cost_of
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.group_end import end_job, finish_group, orphans
+from airflow_provider_batch.domain.group_end import Figures, end_job, finish_group, orphans
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.exceptions import AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.group_graph import batch_members
 from airflow_provider_batch.operators.identity import group_identity
@@ -116,7 +118,16 @@ class AzureBatchFinishOperator(BaseOperator):
             self.log.error("The end of %s is not certain; they may still bill: %s", left, error)
             raise
         self._sweep(context, group)
-        return asdict(figures)
+        return self._priced(figures).as_json()
+
+    def _priced(self, figures: Figures) -> Figures:
+        """Add the cost, when the connection has prices."""
+        prices = price_table(self.hook.connection, figures.hours.by_machine.keys(), self.log)
+        if prices is None:
+            return figures
+        cost = cost_of(figures.hours, prices)
+        self.log.info("The tasks' share of their nodes: %s.", cost)
+        return replace(figures, cost=cost)
 
     def _sweep(self, context: Any, group: GroupIdentity) -> None:
         """End what other runs of this group have left; a matter of tidiness, so its errors are no failure."""

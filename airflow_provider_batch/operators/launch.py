@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain.cost import estimate
 from airflow_provider_batch.domain.explain import explain
 from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.graph import Graph
@@ -24,6 +25,7 @@ from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -205,6 +207,8 @@ class AzureBatchLaunchOperator(BaseOperator):
                 blocks=generation.blocks,
             )
             self._publish(context, launched)
+            if self._plans_into_it:
+                self._estimate(context, plan)
         except BaseException as error:
             if not self._next_try_takes_over(context, error):
                 self._withdraw()
@@ -268,6 +272,14 @@ class AzureBatchLaunchOperator(BaseOperator):
             done.added,
             done.existed,
         )
+
+    def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
+        """Say what the pool may cost; of one that is only named, nothing is known without asking."""
+        if plan.pool is None:
+            return
+        most = estimate(plan.pool)
+        prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
+        self.log.info("%s", most.text(self._life(context), prices))
 
     def _account(self) -> str | None:
         connection = self.hook.connection

@@ -300,3 +300,38 @@ def test_an_orphan_is_ended_and_one_that_ended_meanwhile_is_no_error() -> None:
     Process(batch).drive(end_job(said.batch_job_id))
     Process(batch).drive(end_job("gone"))
     assert batch.active_jobs() == ["nightly"]
+
+
+# --- node-hours -----------------------------------------------------------------------------------
+
+
+def test_node_hours_are_of_the_pool_that_a_task_ran_on_and_spot_is_told() -> None:
+    batch = two_generations()
+    batch.pools["p1"]["taskSlotsPerNode"] = 4
+    batch.nodes["p1"] = [{"id": "node-2", "isDedicated": False}, {"id": "node-1", "isDedicated": True}]
+    json = finished(batch).as_json()
+    assert json["node_hours"] == pytest.approx(35 / 4 / 3600, abs=1e-6)
+    assert json["spot_node_hours"] == pytest.approx(30 / 4 / 3600, abs=1e-6)
+    assert json["core_hours"] == pytest.approx(2 * 35 / 4 / 3600, abs=1e-6)
+    assert (json["cost"], json["currency"]) == (None, None)
+
+
+@pytest.mark.parametrize("operation", ["get_pool", "list_nodes"])
+def test_a_pool_that_cannot_be_read_leaves_the_rest_of_the_figures(operation: str) -> None:
+    batch = two_generations()
+    batch.fail(operation, BatchUnavailableError("the connection broke off"), times=20)
+    process = Process(batch)
+    figures = process.drive(finish_group(GROUP))
+    assert figures.tasks == 4
+    assert figures.as_json()["core_hours"] is None
+    assert "Node-hours on pool p1 are not known" in process.text
+
+
+def test_of_a_pool_that_is_deleted_it_is_said_what_its_nodes_have_held() -> None:
+    batch = two_generations()
+    batch.nodes["p1"] = [{"id": "n_d", "state": "idle", "allocationTime": "2025-12-31T23:00:45Z"}]
+    process = Process(batch)
+    process.drive(finish_group(GROUP, delete_pool="p1"))
+    assert (
+        "Pool p1: the nodes that it has held 1.000 node-hours (2.000 core-hours) until now." in process.text
+    )

@@ -41,7 +41,12 @@ class Worker:
         self.hooks_open = 0
         self.sleeps = 0
         self.connection = SimpleNamespace(
-            deployment_id="dep", subscription_id="sub", resource_group="rg", account_name="acc"
+            deployment_id="dep",
+            subscription_id="sub",
+            resource_group="rg",
+            account_name="acc",
+            prices=None,
+            region=None,
         )
         worker = self
 

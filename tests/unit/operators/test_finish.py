@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from airflow.exceptions import AirflowRescheduleException
 
+from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.exceptions import BatchConflictError, BatchUnavailableError
 from airflow_provider_batch.specs import PoolSpec, VmImage
 from tests.unit.domain.fake_batch import service_error
@@ -99,3 +100,18 @@ def test_what_may_still_bill_is_named_when_the_end_fails(
         worker.finish(group)
     assert worker.hooks_open == 0
     assert "p1" in worker.batch.pools
+
+
+def test_its_figures_have_node_hours_and_the_cost_when_there_are_prices(worker: GroupWorker) -> None:
+    group = launched(worker)
+    assert worker.finish(group)["cost"] is None
+    worker.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 3.6})
+    for task in worker.batch.tasks.values():
+        times = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-01T00:00:10Z"}
+        task["executionInfo"] = {**task.get("executionInfo", {}), **times}
+        task["nodeInfo"] = {"poolId": "p1", "nodeId": "tvmps_1_d"}
+    figures = worker.finish(group)
+    tasks = figures["tasks"]
+    assert figures["node_hours"] == pytest.approx(tasks * 10 / 3600, abs=1e-6)
+    assert figures["core_hours"] == pytest.approx(tasks * 20 / 3600, abs=1e-6)
+    assert (figures["cost"], figures["currency"]) == (pytest.approx(tasks * 0.01, abs=1e-5), "EUR")

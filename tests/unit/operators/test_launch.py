@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from airflow_provider_batch.domain import ids
+from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
 from airflow_provider_batch.operators.group_graph import definition_of
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from tests.unit.domain.fake_batch import service_error
+from tests.unit.domain.plans import POOL_BODY
 from tests.unit.operators.fake_group import GroupWorker, film, member
 
 UNAVAILABLE = BatchUnavailableError("the connection broke off")
@@ -176,3 +178,18 @@ def test_a_member_that_is_wrong_when_it_is_rendered_is_named(worker: GroupWorker
         worker.launch(group)
     assert worker.batch.active_jobs() == ["nightly"]
     assert not worker.batch.tasks
+
+
+def test_what_a_described_pool_may_cost_is_said_and_no_price_is_no_failure(
+    worker: GroupWorker, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    worker.connection.prices = read_price_settings({"standard_d2s_v5": 0.1, "retail": True})
+    pool = {**POOL_BODY, "id": "spot", "targetLowPriorityNodes": 2}
+    with film(batch_pool_id=None, batch_pool=pool) as group:
+        member("a", "run")
+    with caplog.at_level("INFO"):
+        worker.launch(group)
+    text = caplog.text + "".join(capfd.readouterr())  # each Airflow logs in its own way
+    assert "up to 1 dedicated nodes (standard_d2s_v5, 2 cores) and 2 spot nodes" in text
+    assert "no price of standard_d2s_v5 (spot)" in text
+    assert "say the region" in text

@@ -1,0 +1,55 @@
+"""Ask the service what the nodes of a pool are, and what they have held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.flow import Flow, Log, Now, get_or_none, pages
+from airflow_provider_batch.domain.node_hours import NO_HOURS, NodeHours, PoolMachines, held_hours
+from airflow_provider_batch.exceptions import AzureBatchError, BatchNotFoundError
+
+__all__ = ["PoolHeld", "read_pool_machines"]
+
+_POOL_SELECT = ("id", "vmSize", "taskSlotsPerNode", "virtualMachineConfiguration")
+_NODE_SELECT = ("id", "state", "stateTransitionTime", "allocationTime", "isDedicated")
+
+
+@dataclass(frozen=True)
+class PoolHeld:
+    """
+    What a pool is made of, and what the nodes that it has now have held.
+
+    :param machines: its nodes.
+    :param held: since each node was allocated.
+    """
+
+    machines: PoolMachines = field(default_factory=PoolMachines)
+    held: NodeHours = NO_HOURS
+
+
+def read_pool_machines(batch_pool_id: str) -> Flow[PoolHeld]:
+    """
+    Flow: read a pool and its nodes; nothing of a pool that is gone or cannot be read: figures are no duty.
+
+    :param batch_pool_id: the pool.
+    """
+    try:
+        pool = yield from get_or_none(requests.get_pool(batch_pool_id, _POOL_SELECT))
+        if pool is None:
+            return PoolHeld()
+        nodes = yield from _nodes(batch_pool_id)
+    except AzureBatchError as error:
+        yield Log(f"Node-hours on pool {batch_pool_id} are not known: {error}", "WARNING")
+        return PoolHeld()
+    machines = PoolMachines.read(pool.json, nodes)
+    return PoolHeld(machines, held_hours(nodes, machines, (yield Now())))
+
+
+def _nodes(batch_pool_id: str) -> Flow[list[Mapping[str, Any]]]:
+    try:
+        return (yield from pages(requests.list_nodes(batch_pool_id, _NODE_SELECT)))
+    except BatchNotFoundError:
+        return []  # deleted between our two looks
