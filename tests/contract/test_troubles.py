@@ -51,6 +51,12 @@ def test_broken_node_is_unusable_and_says_why(emulator: EmulatorProcess, sync_ba
     assert [(error.code, error.message) for error in node.errors] == [("DiskFull", "No space is left.")]
 
 
+def test_trouble_without_properties_needs_no_body(emulator: EmulatorProcess, sync_batch: SyncBatch):
+    pool_id, node_id = pool_of_one(sync_batch)
+    emulator.control("POST", f"/_emulator/pools/{pool_id}/nodes/{node_id}/miss")
+    assert sync_batch.call("get_node", pool_id, node_id).state == "unknown"
+
+
 def test_missed_node_is_unknown_until_it_is_found_again(emulator: EmulatorProcess, sync_batch: SyncBatch):
     pool_id, node_id = pool_of_one(sync_batch)
     emulator.miss_node(pool_id, node_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container
+from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -33,21 +34,21 @@ class TroubleRoutes:
     async def node(self, request: Request) -> Response:
         """Do something to a node: preempt, break, miss, recover, upgrade, losefiles."""
         self._check(request, NODE_VERBS)
-        ids, body = request.path_params, await json_object(request)
+        ids, body = request.path_params, await _properties(request)
         await run_in_threadpool(self._troubles.node, ids["verb"], ids["poolId"], ids["nodeId"], body)
         return Response(status_code=204)
 
     async def pool(self, request: Request) -> Response:
         """Let the next start tasks or the next resize of a pool fail."""
         self._check(request, POOL_VERBS)
-        ids, body = request.path_params, await json_object(request)
+        ids, body = request.path_params, await _properties(request)
         await run_in_threadpool(self._troubles.pool, ids["verb"], ids["poolId"], body)
         return Response(status_code=204)
 
     async def task(self, request: Request) -> Response:
         """Freeze a task, or let it go on."""
         self._check(request, TASK_VERBS)
-        ids, body = request.path_params, await json_object(request)
+        ids, body = request.path_params, await _properties(request)
         await run_in_threadpool(self._troubles.task, ids["verb"], ids["jobId"], ids["taskId"], body)
         return Response(status_code=204)
 
@@ -55,3 +56,7 @@ class TroubleRoutes:
         self._key.check(request)
         if request.path_params["verb"] not in verbs:
             raise errors.resource_not_found()
+
+
+async def _properties(request: Request) -> dict[str, Any]:
+    return await json_object(request) if await request.body() else {}
