@@ -33,15 +33,19 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_provider_batch.operators.task",
                 "airflow_provider_batch.operators.launch",
                 "airflow_provider_batch.operators.finish",
+                "airflow_provider_batch.operators.pools.autoscale",
+                "airflow_provider_batch.operators.pools.create",
+                "airflow_provider_batch.operators.pools.delete",
+                "airflow_provider_batch.operators.pools.nodes",
+                "airflow_provider_batch.operators.pools.resize",
             )
         ],
-        "sensors": [
-            _modules("airflow_provider_batch.sensors.job", "airflow_provider_batch.sensors.task")
-        ],
+        "sensors": [_modules("airflow_provider_batch.sensors.job", "airflow_provider_batch.sensors.task")],
         "triggers": [
             _modules(
                 "airflow_provider_batch.triggers.task",
                 "airflow_provider_batch.triggers.mirror",
+                "airflow_provider_batch.triggers.pool",
                 "airflow_provider_batch.triggers.sensor",
             )
         ],
