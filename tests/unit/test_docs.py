@@ -87,3 +87,16 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert target.exists(), match[0]
         if match["heading"]:
             assert match["heading"] in anchors(target), match[0]
+
+
+def test_sensors_are_shown_as_they_are() -> None:
+    from airflow_provider_batch.sensors.job import AzureBatchJobSensor
+    from airflow_provider_batch.sensors.task import AzureBatchTaskSensor
+
+    (example, *_) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "sensors.md").read_text("utf-8"), re.S
+    )
+    made: dict[str, object] = {}
+    exec(example, made)  # noqa: S102 - our own page
+    assert isinstance(made["nightly"], AzureBatchJobSensor)
+    assert isinstance(made["frames"], AzureBatchTaskSensor)
