@@ -105,7 +105,7 @@ def test_id_is_taken_by_schedules_and_jobs_alike(batch: Batch, pool_id: str):
     schedule_id, job_id = create(batch), new_id("job")
     batch.call("create_job", {"id": job_id, "poolInfo": {"poolId": pool_id}})
     body = {"schedule": {}, "jobSpecification": {"poolInfo": {"poolId": pool_id}}}
-    attempts = [
+    attempts: list[tuple[str, tuple[Any, ...]]] = [
         ("create_job_schedule", {"id": schedule_id.upper(), **body}, "JobScheduleExists"),
         ("create_job_schedule", {"id": job_id, **body}, "JobWithSameIdExists"),
         (
@@ -253,7 +253,7 @@ def test_stale_etag_changes_nothing(batch: Batch):
     stale = batch.call("get_job_schedule", name).etag
     batch.call("disable_job_schedule", name)
     condition = {"etag": stale, "match_condition": MatchConditions.IfNotModified}
-    attempts = [
+    attempts: list[tuple[str, tuple[Any, ...]]] = [
         ("enable_job_schedule", ()),
         ("update_job_schedule", ({"metadata": []},)),
         ("begin_terminate_job_schedule", ()),
@@ -300,7 +300,7 @@ def test_completed_schedule_can_only_be_deleted(batch: Batch):
     assert (schedule.state, schedule.previous_state) == ("completed", "active")
     assert schedule.execution_info.end_time == schedule.state_transition_time
     assert schedule.execution_info.next_run_time is None
-    attempts = [
+    attempts: list[tuple[str, tuple[Any, ...]]] = [
         ("disable_job_schedule", ()),
         ("enable_job_schedule", ()),
         ("begin_terminate_job_schedule", ()),
