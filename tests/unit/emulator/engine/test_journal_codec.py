@@ -62,6 +62,7 @@ def values_of(hint: Any) -> st.SearchStrategy[Any]:
         return st.dictionaries(values_of(arguments[0]), values_of(arguments[1]), max_size=2)
     if issubclass(hint, Enum):
         return st.sampled_from(hint)
+    assert isinstance(hint, type), hint
     assert is_dataclass(hint), hint
     hints = get_type_hints(hint)
     return st.deferred(
