@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 from azure.batch import models
@@ -105,7 +106,7 @@ def test_id_is_taken_by_schedules_and_jobs_alike(batch: Batch, pool_id: str):
     schedule_id, job_id = create(batch), new_id("job")
     batch.call("create_job", {"id": job_id, "poolInfo": {"poolId": pool_id}})
     body = {"schedule": {}, "jobSpecification": {"poolInfo": {"poolId": pool_id}}}
-    attempts: list[tuple[str, tuple[Any, ...]]] = [
+    attempts = [
         ("create_job_schedule", {"id": schedule_id.upper(), **body}, "JobScheduleExists"),
         ("create_job_schedule", {"id": job_id, **body}, "JobWithSameIdExists"),
         (
