@@ -115,7 +115,8 @@ class Autoscale(Spec):
         :param initial_nodes: nodes of a new pool before its first samples, so that it starts to allocate at
             once.
         :param tasks_per_node: how many tasks a node runs at a time; the pool's task slots when left out.
-        :param grace: nodes that tasks have needed within this time stay; zero to 24 hours.
+        :param grace: nodes that tasks have needed within this time stay; 5 minutes to 24 hours, or
+            zero for none.
         :param spot: false for dedicated nodes, true for spot nodes, or spot with a fallback.
         :param step_up: most nodes that one evaluation adds.
         :param step_down: most nodes that one evaluation takes away.

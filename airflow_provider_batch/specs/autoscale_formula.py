@@ -19,13 +19,13 @@ MAX_CHARACTERS: Final = 8_192
 MAX_STATEMENTS: Final = 100
 #: longest look into the past: the documentation does not say how long samples are kept
 MAX_LOOK_BACK: Final = timedelta(hours=24)
+#: a sample is out after a minute or so; one that is older than this says nothing of now
+RECENT: Final = timedelta(minutes=5)
 #: what the formula calls the number of nodes that the pool has been asked to have
 PRESENT: Final = "present_nodes"
 
 _WIDTH: Final = 80
 _HEAD: Final = "// Written by airflow-provider-batch: change the rules in the DAG, not this text."
-#: a sample is out after a minute or so; one that is older than this says nothing of now
-_RECENT: Final = timedelta(minutes=5)
 
 
 class FormulaWriter:
@@ -92,7 +92,7 @@ class FormulaWriter:
         return text
 
 
-def sampled(*metrics: str, window: timedelta = _RECENT) -> str:
+def sampled(*metrics: str, window: timedelta = RECENT) -> str:
     """Write how many percent of the samples there are, of the metric that has the fewest."""
     percents = [f"{metric}.GetSamplePercent({interval(window)})" for metric in metrics]
     return percents[0] if len(percents) == 1 else f"min({', '.join(percents)})"

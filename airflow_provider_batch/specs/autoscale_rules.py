@@ -23,6 +23,7 @@ from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs.autoscale_formula import (
     MAX_LOOK_BACK,
     PRESENT,
+    RECENT,
     FormulaWriter,
     check_count,
     check_span,
@@ -85,7 +86,7 @@ class Rule:
         Tasks that follow soon then find nodes that run already. Nothing is added: the rule decides when the
         pool grows.
 
-        :param grace: up to 24 hours; zero for none.
+        :param grace: 5 minutes to 24 hours, or zero for none.
         :param tasks_per_node: as of :class:`PendingTasks`, whose own it is when left out there.
         """
         return _Grace(self, grace, tasks_per_node)
@@ -247,7 +248,7 @@ class ResourceUsage(Rule):
                 f"must leave cpu_percent {self.cpu_percent} +- tolerance {self.tolerance} within 1 to 99:"
                 " the pool could never shrink, or never grow",
             )
-        check_span("ResourceUsage.window", self.window, timedelta(minutes=5), MAX_LOOK_BACK)
+        check_span("ResourceUsage.window", self.window, RECENT, MAX_LOOK_BACK)
 
     def write(self, formula: FormulaWriter) -> str:
         """Write the rule's statements."""
@@ -354,7 +355,9 @@ class _Grace(Rule):
     tasks_per_node: int | None = None
 
     def __post_init__(self) -> None:
-        check_span("with_grace.grace", self.grace, timedelta(0), MAX_LOOK_BACK)
+        # Samples come out late: in a shorter time there may be none, and then no node would ever go.
+        if self.grace != timedelta(0):
+            check_span("with_grace.grace", self.grace, RECENT, MAX_LOOK_BACK)
         _check_tasks_per_node("with_grace", self.tasks_per_node)
 
     def write(self, formula: FormulaWriter) -> str:

@@ -311,7 +311,7 @@ def test_the_same_rules_write_the_same_formula_which_the_pool_takes():
 
 # --- any rule ------------------------------------------------------------------------------------
 
-spans = st.integers(0, 24 * 60 * 60).map(lambda seconds: timedelta(seconds=seconds))
+spans = st.integers(300, 24 * 60 * 60).map(lambda seconds: timedelta(seconds=seconds))
 sizes = st.integers(0, 40)
 simple_rules = st.one_of(
     st.builds(PendingTasks, tasks_per_node=st.none() | st.integers(1, 64), initial_nodes=sizes),
@@ -328,7 +328,7 @@ simple_rules = st.one_of(
         ResourceUsage,
         cpu_percent=st.integers(30, 70),
         tolerance=st.integers(0, 29),
-        window=spans.map(lambda span: max(span, timedelta(minutes=5))),
+        window=spans,
     ),
     st.builds(FixedNodes, sizes),
 )
@@ -340,7 +340,7 @@ def composed(inner: st.SearchStrategy[Rule]) -> st.SearchStrategy[Rule]:
         st.lists(inner, min_size=2, max_size=3).map(lambda rules: least(*rules)),
         st.builds(lambda rule, nodes: rule.at_most(nodes), inner, sizes),
         st.builds(lambda rule, nodes: rule.at_least(nodes), inner, sizes),
-        st.builds(lambda rule, span: rule.with_grace(span), inner, spans),
+        st.builds(lambda rule, span: rule.with_grace(span), inner, st.just(timedelta(0)) | spans),
         st.builds(WorkingHours, peak=inner, off_peak=inner),
     )
 
@@ -419,8 +419,9 @@ def test_a_composition_that_the_service_would_refuse_is_refused_here():
         ({"max_nodes": 2, "step_up": 0}, r"step_up: must be at least 1"),
         ({"max_nodes": 2, "step_down": 0}, r"step_down: must be at least 1"),
         ({"max_nodes": 2, "tasks_per_node": 0}, r"PendingTasks\.tasks_per_node: must be at least 1"),
-        ({"max_nodes": 2, "grace": timedelta(days=2)}, r"with_grace\.grace: must be 0 s to 24 h"),
-        ({"max_nodes": 2, "grace": timedelta(seconds=0.5)}, r"must be whole seconds"),
+        ({"max_nodes": 2, "grace": timedelta(days=2)}, r"with_grace\.grace: must be 5 min to 24 h"),
+        ({"max_nodes": 2, "grace": timedelta(minutes=1)}, r"with_grace\.grace: must be 5 min to 24 h"),
+        ({"max_nodes": 2, "grace": timedelta(seconds=300.5)}, r"must be whole seconds"),
         ({"max_nodes": 2, "grace": 5}, r"must be a timedelta, found 5"),
         ({"max_nodes": 2, "spot": "yes"}, r"spot: must be true, false or SpotWithFallback"),
         ({"max_nodes": 2, "spot": SpotWithFallback(min_dedicated_nodes=3)}, r"is 3, above max_nodes 2"),

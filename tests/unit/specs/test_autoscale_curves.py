@@ -230,7 +230,7 @@ loads = st.lists(
     low=st.integers(0, 3),
     high=st.integers(4, 20),
     slots=st.integers(1, 4),
-    grace=st.integers(0, 40).map(minutes),
+    grace=st.sampled_from([0, 5, 6, 20, 40]).map(minutes),
     spot=st.sampled_from([False, True, SpotWithFallback(min_dedicated_nodes=1)]),
     steps=st.sampled_from([(None, None), (3, 2), (1, None)]),
     spot_nodes=st.integers(0, 20),
@@ -245,9 +245,7 @@ def test_under_any_load_the_pool_keeps_its_limits_ends_all_tasks_and_returns(
     length = hours(10)
     curve = simulate(autoscale, load, length, Surroundings(slots=slots, spot_nodes=lambda _: given_nodes))
     assert all(low <= point.target <= high for point in curve.points)
-    if isinstance(
-        spot, bool
-    ):  # with a fallback, nodes that wait for their tasks stand beside those that come
+    if isinstance(spot, bool):  # a fallback has both while its dedicated nodes wait for their tasks
         assert all(point.nodes <= high for point in curve.points)
     assert (curve.finished, curve.killed) == (sum(each.tasks for each in load), 0)
     assert curve.points[-1].target == low
