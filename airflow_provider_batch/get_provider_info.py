@@ -37,10 +37,17 @@ def get_provider_info() -> dict[str, Any]:
                 "airflow_provider_batch.operators.pools.create",
                 "airflow_provider_batch.operators.pools.delete",
                 "airflow_provider_batch.operators.pools.nodes",
+                "airflow_provider_batch.operators.pools.reap",
                 "airflow_provider_batch.operators.pools.resize",
             )
         ],
-        "sensors": [_modules("airflow_provider_batch.sensors.job", "airflow_provider_batch.sensors.task")],
+        "sensors": [
+            _modules(
+                "airflow_provider_batch.sensors.idle_pool",
+                "airflow_provider_batch.sensors.job",
+                "airflow_provider_batch.sensors.task",
+            )
+        ],
         "triggers": [
             _modules(
                 "airflow_provider_batch.triggers.task",

@@ -148,6 +148,11 @@ def create_pool(body: Mapping[str, Any]) -> Request:
     return Request("create_pool", "POST", "/pools", json=dict(body), answer="none")
 
 
+def list_pools(select: Sequence[str] = (), filter_: str | None = None) -> Request:
+    """Pools of the account."""
+    return Request("list_pools", "GET", "/pools", _options(select, filter_))
+
+
 def get_pool(batch_pool_id: str, select: Sequence[str] = ()) -> Request:
     """Read one pool."""
     return Request("get_pool", "GET", f"/pools/{_segment(batch_pool_id)}", _options(select))

@@ -105,21 +105,23 @@ def states_of_run(context: Any) -> RunStates:
     )
 
 
-def run_has_ended(context: Any, run_id: str) -> bool:
+def run_has_ended(context: Any, run_id: str, dag_id: str | None = None) -> bool:
     """
-    Tell whether Airflow says that another run of the same DAG has ended; a run that it does not know has not.
+    Tell whether Airflow says that another run has ended; a run that it does not know has not.
 
     :param context: the template context of a task that runs on a worker.
     :param run_id: the other run.
+    :param dag_id: its DAG; None for that of the context.
     """
     task_instance = context["ti"]
+    dag_id = dag_id or task_instance.dag_id
     if AIRFLOW_V_3_0_PLUS:
         try:
-            state = task_instance.get_dagrun_state(dag_id=task_instance.dag_id, run_id=run_id)
+            state = task_instance.get_dagrun_state(dag_id=dag_id, run_id=run_id)
         except Exception:  # noqa: BLE001 - each release raises another class for a run that was deleted
             return False
     else:
         from airflow.models.dagrun import DagRun
 
-        state = next((run.state for run in DagRun.find(dag_id=task_instance.dag_id, run_id=run_id)), None)
+        state = next((run.state for run in DagRun.find(dag_id=dag_id, run_id=run_id)), None)
     return str(getattr(state, "value", state)) in ("success", "failed")

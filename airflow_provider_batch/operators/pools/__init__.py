@@ -11,6 +11,7 @@ from airflow_provider_batch.operators.pools.nodes import (
     AzureBatchNodeActionOperator,
     AzureBatchRemoveNodesOperator,
 )
+from airflow_provider_batch.operators.pools.reap import AzureBatchReapPoolsOperator
 from airflow_provider_batch.operators.pools.resize import (
     AzureBatchResizePoolOperator,
     AzureBatchStopPoolResizeOperator,
@@ -23,6 +24,7 @@ __all__ = [
     "AzureBatchEnableAutoScaleOperator",
     "AzureBatchEvaluateAutoScaleOperator",
     "AzureBatchNodeActionOperator",
+    "AzureBatchReapPoolsOperator",
     "AzureBatchRemoveNodesOperator",
     "AzureBatchResizePoolOperator",
     "AzureBatchStopPoolResizeOperator",

@@ -62,6 +62,10 @@ CASES: list[tuple[Request, Vendor]] = [
         lambda c: _all(c.list_pool_node_counts(filter="poolId eq 'it''s'")),
     ),
     (
+        requests.list_pools(("id", "metadata"), "state eq 'active'"),
+        lambda c: _all(c.list_pools(filter="state eq 'active'", select=["id", "metadata"])),
+    ),
+    (
         requests.list_jobs(("id",), "startswith(id, 'a-b')"),
         lambda c: _all(c.list_jobs(filter="startswith(id, 'a-b')", select=["id"])),
     ),
