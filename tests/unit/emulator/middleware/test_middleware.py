@@ -15,9 +15,9 @@ from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.clock import ManualClock
 from airflow_provider_batch.emulator.middleware.bodies import MAX_BODY_BYTES, BodyLimit
 from airflow_provider_batch.emulator.middleware.errors import ErrorBodies
-from airflow_provider_batch.emulator.model.assumptions import Assumptions
 from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
 from airflow_provider_batch.emulator.middleware.hosts import LocalHosts, host_name
+from airflow_provider_batch.emulator.model.assumptions import Assumptions
 
 
 @dataclass

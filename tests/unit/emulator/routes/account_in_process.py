@@ -23,7 +23,7 @@ from airflow_provider_batch.emulator.routes.control_requests import KEY_HEADER
 
 URL = "http://127.0.0.1:1"
 VERSION = "api-version=2025-06-01"
-IMAGE = {
+IMAGE: dict[str, Any] = {
     "imageReference": {"publisher": "canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts"},
     "nodeAgentSKUId": "batch.node.ubuntu 22.04",
 }
