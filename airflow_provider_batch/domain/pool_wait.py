@@ -13,8 +13,8 @@ from functools import partial
 from typing import Any, Literal, TypeAlias
 
 from airflow_provider_batch.domain import node_actions
-from airflow_provider_batch.domain.flow import Flow, Now
-from airflow_provider_batch.domain.pool_changes import tell_what_bills, withdraw
+from airflow_provider_batch.domain.flow import Flow, Log, Now
+from airflow_provider_batch.domain.pool_changes import withdraw
 from airflow_provider_batch.domain.pool_readiness import Wanted
 from airflow_provider_batch.domain.pool_watch import (
     Limits,
@@ -51,6 +51,7 @@ class PoolWait:
     :param node_timeout: seconds for nodes to become usable.
     :param deadline: when the Airflow task has no more time, ISO 8601.
     :param owner: the work whose pool is deleted when it is killed or has no more time; None to keep it.
+    :param failure_owner: the work whose pool is deleted when the wait fails; None to keep it.
     """
 
     batch_pool_id: str
@@ -68,6 +69,7 @@ class PoolWait:
     node_timeout: float = 1800.0
     deadline: str | None = None
     owner: str | None = None
+    failure_owner: str | None = None
 
     def limits(self) -> Limits:
         """Return how long to wait, and how often to ask."""
@@ -112,9 +114,17 @@ def wait_for_pool(wait: PoolWait) -> Flow[dict[str, Any]]:
     except BatchDeadlineError:
         now: datetime = yield Now()
         over = wait.deadline is not None and now >= datetime.fromisoformat(wait.deadline)
-        yield from withdraw(wait.batch_pool_id, wait.owner if over else None)
+        yield from _leave(wait, wait.owner if over and wait.owner else wait.failure_owner)
         raise
     except AzureBatchError:
-        yield from tell_what_bills(wait.batch_pool_id)
+        yield from _leave(wait, wait.failure_owner)
         raise
     return {**seen, **wait.result}
+
+
+def _leave(wait: PoolWait, owner: str | None) -> Flow[None]:
+    """Delete the pool, or say what bills; the error on whose account it is done stays the reason."""
+    try:
+        yield from withdraw(wait.batch_pool_id, owner)
+    except AzureBatchError as error:
+        yield Log(f"Pool {wait.batch_pool_id} may exist, and bill: {error}", "ERROR")

@@ -407,6 +407,16 @@ def test_late_kill_of_an_earlier_try_leaves_the_pool_to_the_new_one(
     assert existing(hook, pool_id) is not None
 
 
+def test_b14_pool_that_does_not_become_ready_is_deleted_when_told_to(
+    pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = body(pool_id, 1, startTask={"commandLine": "/bin/false"})
+    task = create(pool_id, batch_pool=broken, delete_on_failure=True)
+    told = task.failure(monkeypatch, BatchPoolUnusableError)
+    assert "its start task failed" in told
+    assert existing(hook, pool_id) is None
+
+
 def test_kill_leaves_a_pool_that_was_adopted(
     pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

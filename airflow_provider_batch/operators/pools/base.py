@@ -81,6 +81,7 @@ class PoolOperator(BaseOperator):
         if not decided_later(batch_pool_id):
             self._check_pool_id()
         self._owner: str | None = None
+        self._failure_owner: str | None = None
         self._began = False
         self._killed = False
         self._left_to_trigger = False
@@ -132,7 +133,12 @@ class PoolOperator(BaseOperator):
         done: PoolWait | Mapping[str, Any] = self._run(self.act(context))
         if not isinstance(done, PoolWait):
             return dict(done)
-        wait = replace(done, deadline=self._deadline(context), owner=self._owner)
+        wait = replace(
+            done,
+            deadline=self._deadline(context),
+            owner=self._owner,
+            failure_owner=self._failure_owner,
+        )
         if self.deferrable:
             if self._killed:
                 raise Stopped

@@ -34,8 +34,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
 
     *Ready* means usable nodes, idle or running; a pool that is merely steady is not ready. It fails early,
     with what the start task printed, the errors of nodes or of the resize, when the nodes that are wanted
-    cannot come any more. A pool that is not ready in time stays, and the log says what of it bills: end it in
-    a teardown, for example with :class:`AzureBatchDeletePoolOperator`.
+    cannot come any more. A pool that does not become ready stays, and the log says what of it bills, unless
+    ``delete_on_failure`` says otherwise: the teardown of a setup that failed does not run.
 
     The returned XCom has ``batch_pool_id``, ``pool`` (``created``, ``adopted`` or ``updated``), ``vm_size``,
     ``usable_nodes``, ``nodes`` (number by state), ``target_dedicated_nodes``, ``target_low_priority_nodes``
@@ -63,6 +63,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         formula that asks for no node now, none is wanted.
     :param delete_on_kill: delete the pool when the Airflow task is killed or its ``execution_timeout``
         passes, if this very task has created it.
+    :param delete_on_failure: delete the pool when it does not become ready, if this very task has created it;
+        a retry creates it anew.
     :param kwargs: see :class:`~airflow_provider_batch.operators.pools.base.PoolOperator`.
     :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range.
     :raises BatchOwnershipError: a pool of the id exists and is not as described.
@@ -86,6 +88,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         usable_nodes: int | str | None = None,
         usable_share: float = 1.0,
         delete_on_kill: bool = False,
+        delete_on_failure: bool = False,
         **kwargs: Any,
     ) -> None:
         if "batch_pool_id" in kwargs:
@@ -98,6 +101,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         self.usable_nodes = usable_nodes
         self.usable_share = usable_share
         self.delete_on_kill = delete_on_kill
+        self.delete_on_failure = delete_on_failure
         if update not in ("never", "allowed"):
             raise SpecError("update", f"{update!r} is none of never, allowed")
         if not 0 < usable_share <= 1:
@@ -135,8 +139,9 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         self.batch_pool = self._body()
         mask_sas(self.batch_pool)
         self.batch_pool_id = str(self.batch_pool["id"])
-        if self.delete_on_kill:
-            self._owner = self.work(context).owner
+        owner = self.work(context).owner
+        self._owner = owner if self.delete_on_kill else None
+        self._failure_owner = owner if self.delete_on_failure else None
 
     def act(self, context: Context) -> Flow[PoolWait | Mapping[str, Any]]:
         """

@@ -35,6 +35,7 @@ WAIT = PoolWait(
     node_timeout=70.0,
     deadline="2026-01-01T01:00:00+00:00",
     owner="me",
+    failure_owner="me",
 )
 ARGUMENTS: dict[str, Any] = {
     "azure_batch_conn_id": "conn",
