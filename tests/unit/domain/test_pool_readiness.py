@@ -278,18 +278,17 @@ def test_ready_with_no_node_means_that_none_is_wanted(
     any_pool: dict[str, object], states: list[str], share: float
 ) -> None:
     verdict = judge(any_pool, nodes(*states), share=share)
-    targets = int(any_pool["targetDedicatedNodes"]) + int(any_pool["targetLowPriorityNodes"])  # type: ignore[call-overload]
     if verdict.readiness is READY and verdict.usable == 0:
-        assert targets == 0
+        assert (any_pool["targetDedicatedNodes"], any_pool["targetLowPriorityNodes"]) == (0, 0)
     assert verdict.text
 
 
 @given(pools(), vectors, st.integers(0, 6))
-def test_failed_means_that_no_node_on_its_way_could_change_it(
+def test_failed_means_that_no_node_on_its_way_could_change_it_or_that_the_size_is_too_small(
     any_pool: dict[str, object], states: list[str], wanted: int
 ) -> None:
     verdict = judge(any_pool, nodes(*states), nodes=wanted)
-    if verdict.readiness is not FAILED:
+    if verdict.readiness is not FAILED or "nothing but a resize changes that" in verdict.text:
         return
     coming = sum(state in STATES[:10] for state in states)
     assert coming < wanted
