@@ -255,8 +255,8 @@ def _body(draw: st.DrawFn, plane: str, operation: str) -> bytes:
 _THERE: Mapping[str, tuple[str, ...]] = {
     "poolId": ("p", "p", "P", "a"),
     "poolName": ("p", "a"),
-    "jobId": ("j", "j", "J", "k", "s:job-1"),
-    "taskId": ("t", "c", "T"),
+    "jobId": ("j", "j", "j", "J", "k", "s:job-1"),
+    "taskId": ("t", "t", "c", "T"),
     "jobScheduleId": ("s", "S"),
     "applicationId": ("app",),
     "applicationName": ("app", "new"),
@@ -264,6 +264,7 @@ _THERE: Mapping[str, tuple[str, ...]] = {
     "userName": ("u", "root"),
     "operation": ("p",),
 }
+_FILES_THERE = ("stdout.txt", "wd/deep/file", "wd/deep", "wd", "workitems")
 _FILES = (
     *(
         "stdout.txt",
@@ -303,9 +304,11 @@ _RAW = (
 @st.composite
 def _part(draw: st.DrawFn, name: str, nodes: tuple[str, ...]) -> str:
     if name == "filePath":
-        if draw(st.integers(0, 3)) == 0:
+        how = draw(st.integers(0, 5))
+        if how == 0:
             return draw(st.sampled_from(_RAW))
-        return quote_from_bytes(draw(st.sampled_from(_FILES)).encode("utf-8", "surrogatepass"), safe="/")
+        path = draw(st.sampled_from(_FILES if how < 3 else _FILES_THERE))
+        return quote_from_bytes(path.encode("utf-8", "surrogatepass"), safe="/")
     there = nodes if name in ("nodeId",) else _THERE.get(name, ("x",))
     if draw(st.integers(0, 11)):
         return quote(draw(st.sampled_from(there)), safe="")
