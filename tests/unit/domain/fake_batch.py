@@ -269,6 +269,9 @@ class FakeBatch:
             raise service_error("PoolNotFound", request.operation)
         return _selected(request, self.pools[pool_id])
 
+    def _list_pools(self, request: Request) -> Answer:
+        return Answer(json={"value": [_selected(request, pool).json for pool in self.pools.values()]})
+
     def _begin_delete_pool(self, request: Request, pool_id: str) -> Answer:
         if pool_id not in self.pools:
             raise service_error("PoolNotFound", request.operation)

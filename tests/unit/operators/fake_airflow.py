@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from airflow_provider_batch.client.account import SharedKey
 from airflow_provider_batch.operators import effects
 from airflow_provider_batch.operators import task as module
 from tests.unit.domain.fake_batch import FakeBatch, Process
@@ -45,6 +46,7 @@ class Worker:
             subscription_id="sub",
             resource_group="rg",
             account_name="acc",
+            account=SimpleNamespace(credential=SharedKey("acc", "a2V5")),
             prices=None,
             region=None,
         )
