@@ -24,7 +24,7 @@ from airflow_provider_batch.emulator.machine.management_events import Regenerate
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
 from airflow_provider_batch.emulator.model.account import KeyName
 from airflow_provider_batch.emulator.model.assumptions import ForwardReferences
-from airflow_provider_batch.emulator.model.commands import Command
+from airflow_provider_batch.emulator.model.commands import Command, PackageReference
 from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolSpec, StartTaskSpec
 from airflow_provider_batch.emulator.model.special_tasks import JobPreparationTask, JobReleaseTask
@@ -140,6 +140,19 @@ def test_start_task_runs_again_and_that_is_no_retry(lives: Lives, waits: bool):
         assert node.state is NodeState.IDLE
         assert node.start_task_info is not None
         assert node.start_task_info.retry_count == 0
+
+
+def test_packages_are_brought_to_a_node_again(lives: Lives):
+    packages = (PackageReference("a", "1"),)
+    spec = PoolSpec("p", {}, "standard_d2s_v3", target_dedicated_nodes=1, packages=packages)
+    lives.engine.create_pool(spec)
+    lives.pass_time(6.0)
+    lives.again()
+    (run,) = lives.executor.runs
+    assert run.kind is RunKind.PACKAGES
+    lives.executor.reports.exited(run.run_id, 0)
+    with lives.engine.reading() as state:
+        assert [node.state for node in state.pool("p").nodes.values()] == [NodeState.IDLE]
 
 
 def test_preparation_and_release_run_again(lives: Lives):
