@@ -395,6 +395,29 @@ def test_kill_on_the_worker_deletes_the_pool(
     assert existing(hook, pool_id) is None
 
 
+def test_kill_in_the_middle_of_the_creation_leaves_no_pool(
+    pool_id: str, hook: AzureBatchHook, emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = create(pool_id, deferrable=False, delete_on_kill=True)
+    fault = emulator.delay("create_pool", seconds=1)
+    done: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            task.run(monkeypatch)
+        except BaseException as error:  # noqa: BLE001 - handed to the test
+            done.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    wait_until(lambda: emulator.met(fault) > 0)
+    task.operator.on_kill()
+    assert f"Pool {pool_id} does not exist" in task.text
+    thread.join(30)
+    assert done
+    assert existing(hook, pool_id) is None
+
+
 def test_late_kill_of_an_earlier_try_leaves_the_pool_to_the_new_one(
     pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -116,7 +116,13 @@ class PoolOperator(BaseOperator):
         """
         try:
             return self._execute(context)
-        except (TaskDeferred, AzureBatchError, Stopped):
+        except (TaskDeferred, AzureBatchError):
+            raise
+        except Stopped:
+            # A request that was under way when the kill came may have had its effect after the look at it.
+            if self._owner is not None:
+                self._began = True
+                self._withdraw()
             raise
         except BaseException:
             # Airflow's time-out, or what ends the process: nobody waits any more.
