@@ -29,7 +29,6 @@ __all__ = [
     "PoolMachines",
     "held_hours",
     "hours_between",
-    "metered_core_hours",
     "task_hours",
 ]
 
@@ -188,22 +187,6 @@ def held_hours(nodes: Iterable[Mapping[str, Any]], pool: PoolMachines, until: da
         hours = hours_between(utc(node["allocationTime"]), end)
         held += NodeHours.of(pool.machine(str(node["id"])), hours)
     return held
-
-
-def metered_core_hours(metrics: Iterable[Mapping[str, Any]], batch_pool_id: str) -> float:
-    """
-    Add up the core-hours that the service has metered for a pool; they come two hours late.
-
-    Spot and dedicated are in one figure, so they say nothing about the price.
-
-    :param metrics: pool usage metrics as the service sent them.
-    :param batch_pool_id: the pool.
-    """
-    return sum(
-        max(float(metric.get("totalCoreHours") or 0.0), 0.0)
-        for metric in metrics
-        if lower(metric.get("poolId")) == batch_pool_id.lower()
-    )
 
 
 def hours_between(start: datetime, end: datetime) -> float:

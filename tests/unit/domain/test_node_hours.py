@@ -14,7 +14,6 @@ from airflow_provider_batch.domain.node_hours import (
     NodeHours,
     PoolMachines,
     held_hours,
-    metered_core_hours,
     task_hours,
 )
 
@@ -105,16 +104,6 @@ def test_nodes_are_held_from_their_allocation_until_now_or_until_they_were_preem
     ]
     held = held_hours(nodes, POOL, START + timedelta(hours=2))
     assert held.by_machine == {DEDICATED: 2.0, SPOT: 0.5}
-
-
-def test_metered_core_hours_are_those_of_the_pool() -> None:
-    metrics: list[dict[str, Any]] = [
-        {"poolId": "render", "vmSize": "standard_a1", "totalCoreHours": 0.5},
-        {"poolId": "Render", "vmSize": "standard_a1", "totalCoreHours": 0.25},
-        {"poolId": "other", "totalCoreHours": 9.0},
-        {"poolId": "render"},
-    ]
-    assert metered_core_hours(metrics, "render") == 0.75
 
 
 # --- rules of any tasks ---------------------------------------------------------------------------
