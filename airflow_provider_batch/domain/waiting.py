@@ -18,6 +18,7 @@ from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, pages
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.resize_errors import Disposition, read_resize_errors
 from airflow_provider_batch.domain.start_task_output import last_words
 from airflow_provider_batch.domain.states import NODE_BROKEN, NODE_COMING, NODE_USABLE, lower
 from airflow_provider_batch.exceptions import BatchNotFoundError
@@ -36,19 +37,6 @@ _POOL_SELECT = (
     "taskSlotsPerNode",
 )
 _NODE_SELECT = ("id", "state", "startTaskInfo", "errors", "runningTaskSlotsCount")
-
-#: resize errors that the same request meets again, whenever it is made
-_LASTING_RESIZE_ERRORS = frozenset(
-    {
-        "AccountCoreQuotaReached",
-        "AccountLowPriorityCoreQuotaReached",
-        "AccountSpotCoreQuotaReached",
-        "AccountVMSeriesCoreQuotaReached",
-        "AllocationFailed",
-        "ImageNotFound",
-        "InvalidImage",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -129,10 +117,11 @@ def describe(pool: Mapping[str, Any], nodes: _Nodes) -> PoolView:
         lasting = "unknown" not in nodes.states
         text = f"{name}: no node can run tasks, {_by_state(nodes)}{_reason(nodes)}"
         return PoolView(text, hopeless=lasting and not scaled)
-    errors = [e for e in pool.get("resizeErrors") or () if isinstance(e, Mapping)]
+    errors = read_resize_errors(pool.get("resizeErrors"))
     if errors and current < max(target, 1):
-        lasting = any(str(e.get("code")) in _LASTING_RESIZE_ERRORS for e in errors)
-        text = f"{name}: {current} of {target} nodes, the last resize failed: {_resize_errors(errors)}"
+        lasting = any(error.disposition is Disposition.FAIL for error in errors)
+        told = "; ".join(map(str, errors))
+        text = f"{name}: {current} of {target} nodes, the last resize failed: {told}"
         return PoolView(text, hopeless=lasting and not scaled)
     if target == 0:
         what = (
@@ -152,14 +141,6 @@ def _by_state(nodes: _Nodes) -> str:
     if not nodes.states:
         return "none listed yet"
     return ", ".join(f"{count} {state}" for state, count in sorted(nodes.states.items()))
-
-
-def _resize_errors(errors: Sequence[Mapping[str, Any]]) -> str:
-    texts = []
-    for error in errors:
-        values = ", ".join(f"{v.get('name')}: {v.get('value')}" for v in error.get("values") or ())
-        texts.append(f"{error.get('code')}: {error.get('message')}" + (f" ({values})" if values else ""))
-    return redact("; ".join(texts))
 
 
 def _reason(nodes: _Nodes) -> str:
