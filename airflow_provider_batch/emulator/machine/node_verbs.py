@@ -87,7 +87,9 @@ def disable_scheduling(world: World, event: events.DisableNodeScheduling) -> Non
         move_node(node, NodePassage.GO_OFFLINE, world.now)
     ending = nodes.ENDINGS.get(event.option)
     if ending is not None:
-        world.end_runs({run for run in node.runs if world.runs[run].kind is not RunKind.START_TASK}, ending)
+        # What a node needs to come up goes on.
+        own = (RunKind.START_TASK, RunKind.PACKAGES)
+        world.end_runs({run for run in node.runs if world.runs[run].kind not in own}, ending)
     nodes.update_capacity(world, pool, node)
 
 

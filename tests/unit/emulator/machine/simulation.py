@@ -524,7 +524,7 @@ class Simulation:
         runs = self.machine.world.runs.values()
         assert {run.id for run in runs if not run.held} == self.processes.keys(), "runs and processes differ"
         for run in runs:
-            is_nobodys = run.kind is not RunKind.START_TASK and run.job_key is None
+            is_nobodys = run.kind not in (RunKind.START_TASK, RunKind.PACKAGES) and run.job_key is None
             assert not is_nobodys or run.id in self.killed, "a run that nobody waits for was not ended"
         for pool in self.machine.state.pools.values():
             self._check_pool(pool)

@@ -13,6 +13,7 @@ import pytest
 from airflow_provider_batch.emulator.machine import events, fault_events, node_events
 from airflow_provider_batch.emulator.machine.instructions import DeleteDirectory
 from airflow_provider_batch.emulator.machine.settings import MachineSettings
+from airflow_provider_batch.emulator.model.commands import PackageReference
 from airflow_provider_batch.emulator.model.nodes import Node, NodeUser
 from airflow_provider_batch.emulator.model.pools import PoolResize, StartTaskSpec
 from airflow_provider_batch.emulator.model.states import (
@@ -470,3 +471,12 @@ def test_machine_without_delays_reboots_at_the_next_look() -> None:
     act(machine, node_events.RebootNode)
     machine.pass_time(0.0)
     assert only_node(machine).state is NodeState.IDLE
+
+
+def test_node_that_takes_no_tasks_still_gets_its_packages_and_comes_up(machine: Simulation) -> None:
+    machine.pool(packages=(PackageReference("a", "1"),))
+    (run_id,) = machine.processes
+    act(machine, node_events.DisableNodeScheduling)
+    assert not machine.killed
+    machine.end(run_id, 0)
+    assert only_node(machine).state is NodeState.OFFLINE
