@@ -104,8 +104,11 @@ class AccountInProcess:
         }
         messages: list[Message] = []
 
+        to_come: list[Message] = [{"type": "http.request", "body": sent.body, "more_body": False}]
+
         async def receive() -> Message:
-            return {"type": "http.request", "body": sent.body, "more_body": False}
+            # The client never hangs up.
+            return to_come.pop() if to_come else await asyncio.Future()
 
         async def hear(message: Message) -> None:
             messages.append(message)

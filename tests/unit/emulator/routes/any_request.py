@@ -264,8 +264,8 @@ _THERE: Mapping[str, tuple[str, ...]] = {
     "userName": ("u", "root"),
     "operation": ("p",),
 }
-_FILES_THERE = ("stdout.txt", "wd/deep/file", "wd/deep", "wd", "workitems")
-_FILES = (
+FILES_THERE = ("stdout.txt", "wd/deep/file", "wd/deep", "wd", "workitems")
+ODD_FILES = (
     *(
         "stdout.txt",
         "wd",
@@ -289,7 +289,7 @@ _FILES = (
         "ü",
     ),
 )
-_RAW = (
+RAW_FILES = (
     "%2e%2e%2f%2e%2e%2fsecret.txt",
     "..%5c..%5cx",
     "%c0%ae%c0%ae/x",
@@ -306,8 +306,8 @@ def _part(draw: st.DrawFn, name: str, nodes: tuple[str, ...]) -> str:
     if name == "filePath":
         how = draw(st.integers(0, 5))
         if how == 0:
-            return draw(st.sampled_from(_RAW))
-        path = draw(st.sampled_from(_FILES if how < 3 else _FILES_THERE))
+            return draw(st.sampled_from(RAW_FILES))
+        path = draw(st.sampled_from(ODD_FILES if how < 3 else FILES_THERE))
         return quote_from_bytes(path.encode("utf-8", "surrogatepass"), safe="/")
     there = nodes if name in ("nodeId",) else _THERE.get(name, ("x",))
     if draw(st.integers(0, 11)):

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_from_bytes
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,7 +21,7 @@ from hypothesis import strategies as st
 from airflow_provider_batch.emulator.model.account import AuthenticationMode
 from tests.contract.management_clients import ACCOUNT_ID
 from tests.unit.emulator.routes.account_in_process import SECRET, VERSION, AccountInProcess, Answer, Sent
-from tests.unit.emulator.routes.any_request import requests
+from tests.unit.emulator.routes.any_request import ODD_FILES, RAW_FILES, requests
 
 EXAMPLES = int(os.environ.get("BATCH_FUZZ_EXAMPLES", "150"))
 LISTS = ("pools", "jobs", "jobschedules", "applications", "nodecounts", "supportedimages", "poolusagemetrics")
@@ -65,6 +66,29 @@ def test_every_request_is_answered_and_a_refused_one_changes_nothing(
             read_everything(account)
         finally:
             account.close()
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "DELETE"])
+def test_no_name_of_a_file_leads_out_of_its_directory(
+    loop: asyncio.AbstractEventLoop, tmp_path: Path, method: str
+):
+    account = AccountInProcess(tmp_path / "nodes", loop)
+    account.begin(ACCOUNT_ID)
+    with account.engine.reading() as state:
+        node = state.task("j", "t").node
+    assert node is not None
+    odd = [quote_from_bytes(name.encode("utf-8", "surrogatepass")) for name in ODD_FILES]
+    places = ("/jobs/j/tasks/t/files/", f"/pools/p/nodes/{node.node_id}/files/")
+    for place in places:
+        for name in (*odd, *RAW_FILES, *(quote(name, safe="") for name in ODD_FILES[:8])):
+            for rest in ("", "&recursive=true"):
+                sent = Sent("", method, f"{place}{name}?{VERSION}{rest}")
+                check_answer(sent, account.send(sent))
+    assert (account.engine.root / "secret.txt").read_text() == SECRET
+    left = account.send(Sent("", "GET", f"{places[0]}wd/deep/file?{VERSION}"))
+    # Deleting may take away what is inside, and nothing else.
+    assert (left.status, left.body) == (200, b"kept") or method == "DELETE"
+    account.close()
 
 
 def check_answer(sent: Sent, answer: Answer) -> None:
