@@ -45,6 +45,7 @@ def get_provider_info() -> dict[str, Any]:
             _modules(
                 "airflow_provider_batch.sensors.idle_pool",
                 "airflow_provider_batch.sensors.job",
+                "airflow_provider_batch.sensors.pool",
                 "airflow_provider_batch.sensors.task",
             )
         ],

@@ -1,5 +1,5 @@
 """
-Whether work that somebody else submitted has come to its end: one look at a time.
+Whether what somebody else has submitted has come to where it is waited for: one look at a time.
 
 Each flow reads, and decides from the resource itself, never from counts. What does not exist is waited for,
 or is an error, as the caller says; what has failed is told apart from what has not ended.
@@ -8,21 +8,25 @@ or is an error, as the caller says; what has failed is told apart from what has 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final, Protocol
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Flow, get_or_none, pages
+from airflow_provider_batch.domain.flow import Flow, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.pool_readiness import Wanted
+from airflow_provider_batch.domain.pool_watch import PoolTarget, look_at_usable
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey
 from airflow_provider_batch.domain.states import lower
-from airflow_provider_batch.exceptions import BatchNotFoundError
+from airflow_provider_batch.exceptions import BatchNotFoundError, BatchPoolLostError
 
-__all__ = ["Sensed", "sense_job", "sense_tasks"]
+__all__ = ["Job", "Sensed", "Target", "Tasks", "UsableNodes", "read_target"]
 
 #: reasons with which the service itself, or a failed task, ends a job
-_FAILED_JOB = frozenset({"taskfailed", "maxwallclocktimeexpiry"})
-_SHOWN = 5
+_FAILED_JOB: Final = frozenset({"taskfailed", "maxwallclocktimeexpiry"})
+#: seconds until a pool that looks hopeless is looked at again: the pool and its nodes are two requests
+_SECOND_LOOK: Final = 6.0
+_SHOWN: Final = 5
 
 
 @dataclass(frozen=True)
@@ -42,35 +46,167 @@ class Sensed:
     result: Mapping[str, Any] = field(default_factory=dict)
 
 
-def sense_tasks(
-    batch_job_id: str, batch_task_ids: Sequence[str] | None, *, must_exist: bool = False
-) -> Flow[Sensed]:
+class Target(Protocol):
+    """What is waited for; plain data."""
+
+    def look(self) -> Flow[Sensed]:
+        """Flow: look once."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :func:`read_target` reads."""
+        ...
+
+
+@dataclass(frozen=True)
+class Job:
     """
-    Flow: look whether tasks are completed.
+    A job that is to be completed.
+
+    A job that its own wall clock, a failed task or an automatic pool has ended is a failure; one that
+    somebody has ended, with whatever reason, is none.
+
+    :param batch_job_id: the job.
+    :param must_exist: whether a job that does not exist is an error, rather than waited for.
+    """
+
+    batch_job_id: str
+    must_exist: bool = False
+
+    def look(self) -> Flow[Sensed]:
+        """
+        Flow: look once.
+
+        :raises BatchNotFoundError: the job does not exist, and must.
+        """
+        name = f"Batch job {self.batch_job_id}"
+        request = requests.get_job(self.batch_job_id, ("id", "state", "executionInfo"))
+        found = yield from _read(request, self.must_exist)
+        if found is None:
+            return Sensed(False, f"{name} does not exist yet.")
+        state = lower(found.json.get("state"))
+        if state != "completed":
+            return Sensed(False, f"{name} is {state or 'in an unknown state'}.")
+        info = found.json.get("executionInfo") or {}
+        reason = str(info.get("terminateReason") or "")
+        result = {"batch_job_id": self.batch_job_id, "terminate_reason": reason or None}
+        error = info.get("schedulingError") or {}
+        if error:
+            why = f"{name} could not be scheduled: {error.get('code')}: {error.get('message')}."
+            return Sensed(True, why, why, result)
+        why = f"{name} is completed{f' ({reason})' if reason else ''}."
+        return Sensed(True, why, why if reason.lower() in _FAILED_JOB else None, result)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :func:`read_target` reads."""
+        return {"kind": "job", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """
+    Tasks that are to be completed.
 
     :param batch_job_id: the job.
     :param batch_task_ids: the tasks; None for all that the job has, of which there must be one at least.
     :param must_exist: whether what does not exist is an error, rather than waited for.
-    :raises BatchNotFoundError: the job or a task does not exist, and must.
     """
-    if batch_task_ids is None:
-        return (yield from _sense_all(batch_job_id, must_exist))
-    ended: list[TaskOutcome] = []
-    for batch_task_id in batch_task_ids:
-        key = TaskKey(batch_job_id, batch_task_id)
-        found = yield from _read(requests.get_task(key, TASK_SELECT), must_exist)
-        if found is None:
-            return Sensed(False, f"Batch task {key} does not exist yet.")
-        outcome = read_outcome(key, found.json)
-        if outcome is None:
-            return Sensed(False, f"Batch task {key} is {lower(found.json.get('state')) or 'unknown'}.")
-        ended.append(outcome)
-    failed = [outcome for outcome in ended if outcome.result != "success"]
-    names = [f"{outcome.batch_task_id} ({_cause(outcome)})" for outcome in failed]
-    return _judged(batch_job_id, len(ended), names)
+
+    batch_job_id: str
+    batch_task_ids: Sequence[str] | None = None
+    must_exist: bool = False
+
+    def look(self) -> Flow[Sensed]:
+        """
+        Flow: look once.
+
+        :raises BatchNotFoundError: the job or a task does not exist, and must.
+        """
+        if self.batch_task_ids is None:
+            return (yield from _look_at_all(self.batch_job_id, self.must_exist))
+        ended: list[TaskOutcome] = []
+        for batch_task_id in self.batch_task_ids:
+            key = TaskKey(self.batch_job_id, batch_task_id)
+            found = yield from _read(requests.get_task(key, TASK_SELECT), self.must_exist)
+            if found is None:
+                return Sensed(False, f"Batch task {key} does not exist yet.")
+            outcome = read_outcome(key, found.json)
+            if outcome is None:
+                return Sensed(False, f"Batch task {key} is {lower(found.json.get('state')) or 'unknown'}.")
+            ended.append(outcome)
+        failed = [outcome for outcome in ended if outcome.result != "success"]
+        names = [f"{outcome.batch_task_id} ({_cause(outcome)})" for outcome in failed]
+        return _judged(self.batch_job_id, len(ended), names)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :func:`read_target` reads."""
+        return {"kind": "tasks", **asdict(self)}
 
 
-def _sense_all(batch_job_id: str, must_exist: bool) -> Flow[Sensed]:
+@dataclass(frozen=True)
+class UsableNodes:
+    """
+    A pool that is to have usable nodes; the rules are those of the operators for pools.
+
+    :param batch_pool_id: the pool.
+    :param nodes: number of nodes that must be usable; None to go by the share.
+    :param share: part of the pool's targets that must be usable.
+    :param must_exist: whether a pool that does not exist is an error, rather than waited for.
+    """
+
+    batch_pool_id: str
+    nodes: int | None = None
+    share: float = 1.0
+    must_exist: bool = False
+
+    def look(self) -> Flow[Sensed]:
+        """
+        Flow: look once, and a second time when it looks hopeless.
+
+        :raises BatchNotFoundError: the pool does not exist, and must.
+        """
+        target = PoolTarget(self.batch_pool_id, Wanted(self.nodes, self.share))
+        for is_last in (False, True):
+            try:
+                seen = yield from look_at_usable(target)
+            except BatchNotFoundError:
+                if self.must_exist:
+                    raise
+                return Sensed(False, f"Pool {self.batch_pool_id} does not exist yet.")
+            except BatchPoolLostError as error:
+                # Somebody may be about to make it anew.
+                return Sensed(False, f"{error}")
+            why = f"{seen.text[:1].upper()}{seen.text[1:]}."
+            if seen.value is not None:
+                return Sensed(True, why, None, seen.value)
+            if seen.failure is None:
+                return Sensed(False, why)
+            if not is_last:
+                yield Sleep(_SECOND_LOOK)
+        return Sensed(True, why, why, {"batch_pool_id": self.batch_pool_id})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :func:`read_target` reads."""
+        return {"kind": "usable_nodes", **asdict(self)}
+
+
+_KINDS: Final[Mapping[str, type[Job] | type[Tasks] | type[UsableNodes]]] = {
+    "job": Job,
+    "tasks": Tasks,
+    "usable_nodes": UsableNodes,
+}
+
+
+def read_target(said: Mapping[str, Any]) -> Target:
+    """
+    Return what is waited for.
+
+    :param said: what ``as_json`` gave.
+    """
+    return _KINDS[said["kind"]](**{name: value for name, value in said.items() if name != "kind"})
+
+
+def _look_at_all(batch_job_id: str, must_exist: bool) -> Flow[Sensed]:
     try:
         unfinished = yield from _ids(batch_job_id, "state ne 'completed'")
         if unfinished:
@@ -98,35 +234,6 @@ def _judged(batch_job_id: str, number: int, failed: Sequence[str]) -> Sensed:
         why = f"{len(failed)} of {number} tasks of Batch job {batch_job_id} failed: {_some(failed)}."
         return Sensed(True, why, why, result)
     return Sensed(True, f"All {number} tasks of Batch job {batch_job_id} succeeded.", None, result)
-
-
-def sense_job(batch_job_id: str, *, must_exist: bool = False) -> Flow[Sensed]:
-    """
-    Flow: look whether a job is completed.
-
-    A job that its own wall clock, a failed task or an automatic pool has ended is a failure; one that
-    somebody has ended, with whatever reason, is none.
-
-    :param batch_job_id: the job.
-    :param must_exist: whether a job that does not exist is an error, rather than waited for.
-    :raises BatchNotFoundError: the job does not exist, and must.
-    """
-    request = requests.get_job(batch_job_id, ("id", "state", "executionInfo"))
-    found = yield from _read(request, must_exist)
-    if found is None:
-        return Sensed(False, f"Batch job {batch_job_id} does not exist yet.")
-    state = lower(found.json.get("state"))
-    if state != "completed":
-        return Sensed(False, f"Batch job {batch_job_id} is {state or 'in an unknown state'}.")
-    info = found.json.get("executionInfo") or {}
-    reason = str(info.get("terminateReason") or "")
-    result = {"batch_job_id": batch_job_id, "terminate_reason": reason or None}
-    error = info.get("schedulingError") or {}
-    if error:
-        why = f"Batch job {batch_job_id} could not be scheduled: {error.get('code')}: {error.get('message')}."
-        return Sensed(True, why, why, result)
-    why = f"Batch job {batch_job_id} is completed{f' ({reason})' if reason else ''}."
-    return Sensed(True, why, why if reason.lower() in _FAILED_JOB else None, result)
 
 
 def _read(request: Request, must_exist: bool) -> Flow[Answer | None]:

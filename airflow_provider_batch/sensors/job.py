@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from airflow_provider_batch.domain.sensing import sense_job
-from airflow_provider_batch.sensors.work import AzureBatchWorkSensor
-from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
-
-if TYPE_CHECKING:
-    from airflow_provider_batch.domain.flow import Flow
-    from airflow_provider_batch.domain.sensing import Sensed
+from airflow_provider_batch.domain.sensing import Job
+from airflow_provider_batch.sensors.base import BatchSensor
 
 __all__ = ["AzureBatchJobSensor"]
 
 
-class AzureBatchJobSensor(AzureBatchWorkSensor):
+class AzureBatchJobSensor(BatchSensor):
     """
     Wait until a Batch job is completed, whoever has created it.
 
@@ -31,24 +26,15 @@ class AzureBatchJobSensor(AzureBatchWorkSensor):
 
     :param batch_job_id: the job. (templated)
 
-    The other parameters are those of :class:`AzureBatchWorkSensor`.
+    The other parameters are those of :class:`~airflow_provider_batch.sensors.base.BatchSensor`.
     """
 
-    def look(self) -> Flow[Sensed]:
-        """Flow: look once."""
-        return sense_job(self.batch_job_id, must_exist=self.must_exist)
+    template_fields = (*BatchSensor.template_fields, "batch_job_id")
 
-    def trigger(self, deferred_at: str) -> AzureBatchSensorTrigger:
-        """
-        Return what looks in the triggerer.
+    def __init__(self, *, batch_job_id: str, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.batch_job_id = batch_job_id
 
-        :param deferred_at: when the sensor defers, ISO 8601.
-        """
-        return AzureBatchSensorTrigger(
-            self.azure_batch_conn_id,
-            self.batch_job_id,
-            whole_job=True,
-            must_exist=self.must_exist,
-            poll_interval=self.poll_interval,
-            deferred_at=deferred_at,
-        )
+    def target(self) -> Job:
+        """Return what is waited for; the fields are rendered."""
+        return Job(self.batch_job_id, self.must_exist)

@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_provider_batch.domain.sensing import sense_tasks
-from airflow_provider_batch.sensors.work import AzureBatchWorkSensor
-from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
-
-if TYPE_CHECKING:
-    from airflow_provider_batch.domain.flow import Flow
-    from airflow_provider_batch.domain.sensing import Sensed
+from airflow_provider_batch.domain.sensing import Tasks
+from airflow_provider_batch.sensors.base import BatchSensor
 
 __all__ = ["AzureBatchTaskSensor"]
 
 
-class AzureBatchTaskSensor(AzureBatchWorkSensor):
+class AzureBatchTaskSensor(BatchSensor):
     """
     Wait until tasks of a Batch job are completed, whoever has added them.
 
@@ -33,35 +28,19 @@ class AzureBatchTaskSensor(AzureBatchWorkSensor):
     :param batch_task_ids: the tasks; None for all that the job has when they are all completed, of which
         there must be one at least. (templated)
 
-    The other parameters are those of :class:`AzureBatchWorkSensor`.
+    The other parameters are those of :class:`~airflow_provider_batch.sensors.base.BatchSensor`.
     """
 
-    template_fields = (*AzureBatchWorkSensor.template_fields, "batch_task_ids")
+    template_fields = (*BatchSensor.template_fields, "batch_job_id", "batch_task_ids")
 
-    def __init__(self, *, batch_task_ids: Sequence[str] | str | None = None, **kwargs: Any) -> None:
+    def __init__(
+        self, *, batch_job_id: str, batch_task_ids: Sequence[str] | str | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
+        self.batch_job_id = batch_job_id
         self.batch_task_ids = batch_task_ids
 
-    def look(self) -> Flow[Sensed]:
-        """Flow: look once."""
-        return sense_tasks(self.batch_job_id, self._ids(), must_exist=self.must_exist)
-
-    def trigger(self, deferred_at: str) -> AzureBatchSensorTrigger:
-        """
-        Return what looks in the triggerer.
-
-        :param deferred_at: when the sensor defers, ISO 8601.
-        """
-        return AzureBatchSensorTrigger(
-            self.azure_batch_conn_id,
-            self.batch_job_id,
-            batch_task_ids=self._ids(),
-            must_exist=self.must_exist,
-            poll_interval=self.poll_interval,
-            deferred_at=deferred_at,
-        )
-
-    def _ids(self) -> list[str] | None:
-        if self.batch_task_ids is None:
-            return None
-        return [self.batch_task_ids] if isinstance(self.batch_task_ids, str) else list(self.batch_task_ids)
+    def target(self) -> Tasks:
+        """Return what is waited for; the fields are rendered."""
+        ids = [self.batch_task_ids] if isinstance(self.batch_task_ids, str) else self.batch_task_ids
+        return Tasks(self.batch_job_id, None if ids is None else list(ids), self.must_exist)

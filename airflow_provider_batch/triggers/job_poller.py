@@ -38,7 +38,7 @@ from airflow_provider_batch.exceptions import (
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.shared_account import SharedAccount, now, start_apart
 
-__all__ = ["CONNECTION_PAUSES", "Subscription", "subscribe", "subscribe_patiently"]
+__all__ = ["CONNECTION_PAUSES", "Subscription", "share_account", "subscribe", "subscribe_patiently"]
 
 #: seconds between tries to read the Airflow connection
 CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
@@ -94,6 +94,22 @@ async def subscribe_patiently(
             log.warning("Connection %s cannot be read: %s", azure_batch_conn_id, error)
             await asyncio.sleep(pause)
     return await stack.enter_async_context(subscribe(azure_batch_conn_id, batch_job_id, poll_interval))
+
+
+@asynccontextmanager
+async def share_account(azure_batch_conn_id: str) -> AsyncIterator[SharedAccount]:
+    """
+    Share the session of an account, and what others have read just now, without a poller of any job.
+
+    :param azure_batch_conn_id: Airflow connection of the Batch account.
+    """
+    pollers = _pollers_of_this_loop()
+    account = await pollers.account(azure_batch_conn_id)
+    pollers.hold(account)
+    try:
+        yield account
+    finally:
+        await pollers.let_go(account)
 
 
 class Subscription:
@@ -376,8 +392,7 @@ class _Pollers:
         poller = self._pollers.get((account, batch_job_id))
         if poller is None:
             poller = self._pollers[account, batch_job_id] = _JobPoller(account, batch_job_id)
-            account.users += 1
-            self._accounts[account.azure_batch_conn_id] = account
+            self.hold(account)
         subscription = Subscription(poller, poll_interval)
         poller.add(subscription)
         return subscription
@@ -388,8 +403,16 @@ class _Pollers:
         poller.remove(subscription)
         if poller.subscriptions:
             return
-        account = poller.account
-        del self._pollers[account, poller.batch_job_id]
+        del self._pollers[poller.account, poller.batch_job_id]
+        await self.let_go(poller.account, poller)
+
+    def hold(self, account: SharedAccount) -> None:
+        """Keep an account's session open."""
+        account.users += 1
+        self._accounts[account.azure_batch_conn_id] = account
+
+    async def let_go(self, account: SharedAccount, poller: _JobPoller | None = None) -> None:
+        """Say that an account is not needed any more by one who held it, and end that one's poller."""
         account.users -= 1
         if not account.users and self._accounts.get(account.azure_batch_conn_id) is account:
             del self._accounts[account.azure_batch_conn_id]
@@ -400,9 +423,10 @@ class _Pollers:
         await asyncio.shield(closing)
 
 
-async def _close(poller: _JobPoller, account: SharedAccount | None) -> None:
+async def _close(poller: _JobPoller | None, account: SharedAccount | None) -> None:
     try:
-        await poller.close()
+        if poller is not None:
+            await poller.close()
     finally:
         if account is not None:
             await account.close()

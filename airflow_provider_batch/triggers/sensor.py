@@ -1,38 +1,36 @@
-"""The trigger of the sensors for tasks and jobs that somebody else has submitted."""
+"""The trigger of the sensors."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_batch.domain.flow import Flow, drive_async, shared
+from airflow_provider_batch.domain.flow import drive_async, shared
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
-from airflow_provider_batch.domain.sensing import Sensed, sense_job, sense_tasks
+from airflow_provider_batch.domain.sensing import Sensed, read_target
 from airflow_provider_batch.exceptions import AzureBatchError
-from airflow_provider_batch.triggers.job_poller import subscribe_patiently
-from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
+from airflow_provider_batch.triggers.account_effects import AccountEffects
+from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, share_account
 from airflow_provider_batch.triggers.resumption import not_too_soon
+from airflow_provider_batch.triggers.shared_account import SharedAccount
 
 __all__ = ["AzureBatchSensorTrigger"]
 
 
 class AzureBatchSensorTrigger(BaseTrigger):
     """
-    Look at a job, or at tasks of it, until they have ended; resume the sensor on a worker.
+    Look at a job, at tasks or at a pool until they are where they are waited for; resume on a worker.
 
     Sensors that look at the same thing share their requests. When the triggerer restarts, it runs again from
     the top: there is nothing to remember.
 
     :param azure_batch_conn_id: Airflow connection of the Batch account.
-    :param batch_job_id: the job.
-    :param whole_job: whether the job itself is to be completed, rather than tasks.
-    :param batch_task_ids: the tasks; None for all that the job has.
-    :param must_exist: whether what does not exist is an error, rather than waited for.
+    :param target: what is waited for, as plain data of :mod:`airflow_provider_batch.domain.sensing`.
     :param poll_interval: greatest number of seconds between two looks.
     :param deferred_at: when the sensor deferred, ISO 8601.
     """
@@ -40,19 +38,13 @@ class AzureBatchSensorTrigger(BaseTrigger):
     def __init__(
         self,
         azure_batch_conn_id: str,
-        batch_job_id: str,
-        whole_job: bool = False,
-        batch_task_ids: Sequence[str] | None = None,
-        must_exist: bool = False,
+        target: Mapping[str, Any],
         poll_interval: float = 10.0,
         deferred_at: str | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.azure_batch_conn_id = azure_batch_conn_id
-        self.batch_job_id = batch_job_id
-        self.whole_job = whole_job
-        self.batch_task_ids = None if batch_task_ids is None else list(batch_task_ids)
-        self.must_exist = must_exist
+        self.target = dict(target)
         self.poll_interval = poll_interval
         self.deferred_at = deferred_at
 
@@ -62,10 +54,7 @@ class AzureBatchSensorTrigger(BaseTrigger):
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
                 "azure_batch_conn_id": self.azure_batch_conn_id,
-                "batch_job_id": self.batch_job_id,
-                "whole_job": self.whole_job,
-                "batch_task_ids": self.batch_task_ids,
-                "must_exist": self.must_exist,
+                "target": self.target,
                 "poll_interval": self.poll_interval,
                 "deferred_at": self.deferred_at,
             },
@@ -79,22 +68,19 @@ class AzureBatchSensorTrigger(BaseTrigger):
         except AzureBatchError as error:
             payload = {"error": str(error)}
         except Exception as error:
-            self.log.exception("The look at Batch job %s failed", self.batch_job_id)
+            self.log.exception("The look at the %s failed", self.target.get("kind"))
             payload = {"error": f"{type(error).__name__}: {error}"}
         await not_too_soon(self.task_instance, self.deferred_at)
         yield TriggerEvent(payload)  # type: ignore[no-untyped-call]
 
     async def _sense(self) -> Sensed:
         async with AsyncExitStack() as stack:
-            subscription = await subscribe_patiently(
-                stack, self.azure_batch_conn_id, self.batch_job_id, self.poll_interval, self.log
-            )
-            perform = MirrorEffects(subscription, self.log, _keep_nothing)
+            perform = AccountEffects(await self._account(stack), self.log)
             pace, said, failing_since = Pace(self.poll_interval), "", None
             time = asyncio.get_running_loop().time
             while True:
                 # Half an interval: what another sensor has read in its last look is new enough for this one.
-                look = shared(self._flow(), self.poll_interval / 2)
+                look = shared(read_target(self.target).look(), self.poll_interval / 2)
                 try:
                     sensed = await drive_async(look, perform)
                 except AzureBatchError as error:
@@ -112,15 +98,18 @@ class AzureBatchSensorTrigger(BaseTrigger):
                     return sensed
                 await asyncio.sleep(pace.wait(random.random()))  # noqa: S311 - jitter
 
-    def _flow(self) -> Flow[Sensed]:
-        if self.whole_job:
-            return sense_job(self.batch_job_id, must_exist=self.must_exist)
-        return sense_tasks(self.batch_job_id, self.batch_task_ids, must_exist=self.must_exist)
+    async def _account(self, stack: AsyncExitStack) -> SharedAccount:
+        """Share the account; that Airflow gives no connection now says nothing about the work."""
+        for pause in CONNECTION_PAUSES:
+            try:
+                return await stack.enter_async_context(share_account(self.azure_batch_conn_id))
+            except AzureBatchError:
+                raise
+            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
+                self.log.warning("Connection %s cannot be read: %s", self.azure_batch_conn_id, error)
+                await asyncio.sleep(pause)
+        return await stack.enter_async_context(share_account(self.azure_batch_conn_id))
 
 
 def _may_pass(error: AzureBatchError, seconds: float) -> bool:
     return is_transient(error) or (is_refusal(error) and seconds <= REFUSAL_PATIENCE)
-
-
-async def _keep_nothing(_state: dict[str, Any]) -> None:
-    """A look keeps nothing."""

@@ -20,11 +20,13 @@ from airflow_provider_batch.exceptions import (
     SpecError,
 )
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.sensors.base import BatchSensor
 from airflow_provider_batch.sensors.job import AzureBatchJobSensor
+from airflow_provider_batch.sensors.pool import AzureBatchPoolSensor
 from airflow_provider_batch.sensors.task import AzureBatchTaskSensor
-from airflow_provider_batch.sensors.work import AzureBatchWorkSensor
 from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 from tests.emulator_process import EmulatorProcess
+from tests.integration.conftest import POOL
 from tests.integration.task_try import RUN_STARTED
 
 _numbers = itertools.count(1)
@@ -66,7 +68,7 @@ def work(hook: AzureBatchHook, pool: str) -> Work:
 def sensor() -> Callable[..., Any]:
     """Make a sensor in a DAG of its own."""
 
-    def make(kind: type[AzureBatchWorkSensor], **arguments: Any) -> Any:
+    def make(kind: type[BatchSensor], **arguments: Any) -> Any:
         arguments = {"poke_interval": 0.2, "poll_interval": 0.2, "timeout": LIMIT_SECONDS, **arguments}
         with DAG("sensors", schedule=None, start_date=RUN_STARTED):
             return kind(task_id="wait", **arguments)
@@ -74,7 +76,7 @@ def sensor() -> Callable[..., Any]:
     return make
 
 
-def wait(sensor: AzureBatchWorkSensor) -> Any:
+def wait(sensor: BatchSensor) -> Any:
     """Poke until the sensor is done; what it gives then."""
     deadline = time.monotonic() + LIMIT_SECONDS
     while not (poked := sensor.poke({})).is_done:
@@ -84,7 +86,7 @@ def wait(sensor: AzureBatchWorkSensor) -> Any:
     return poked.xcom_value
 
 
-def deferred(sensor: AzureBatchWorkSensor) -> AzureBatchSensorTrigger:
+def deferred(sensor: BatchSensor) -> AzureBatchSensorTrigger:
     """Run the sensor until it defers; its trigger, made anew as a triggerer makes it."""
     with pytest.raises(TaskDeferred) as raised:
         sensor.execute({})
@@ -126,9 +128,7 @@ def test_work_that_does_not_exist_yet_is_waited_for(work: Work, sensor: Callable
 
 
 @pytest.mark.parametrize("kind", [AzureBatchJobSensor, AzureBatchTaskSensor])
-def test_work_that_must_exist_and_does_not_is_an_error(
-    sensor: Callable[..., Any], kind: type[AzureBatchWorkSensor]
-):
+def test_work_that_must_exist_and_does_not_is_an_error(sensor: Callable[..., Any], kind: type[BatchSensor]):
     with pytest.raises(BatchNotFoundError):
         sensor(kind, batch_job_id="nobodys", must_exist=True).poke({})
 
@@ -233,3 +233,67 @@ def test_error_of_the_watch_is_raised_on_the_worker(sensor: Callable[..., Any]):
 def test_interval_that_makes_no_sense_is_refused_while_the_dag_is_parsed(sensor: Callable[..., Any]):
     with pytest.raises(SpecError, match="poll_interval"):
         sensor(AzureBatchJobSensor, batch_job_id="j", poll_interval=0)
+
+
+# --- pools ---------------------------------------------------------------------------------------------
+
+
+def new_pool(hook: AzureBatchHook, **more: Any) -> str:
+    """A pool of somebody else."""
+    batch_pool_id = f"pool-elsewhere-{next(_numbers)}"
+    hook.get_conn().send(requests.create_pool({**POOL, "id": batch_pool_id, **more}))
+    return batch_pool_id
+
+
+def test_pool_is_ready_when_its_nodes_are_usable(hook: AzureBatchHook, sensor: Callable[..., Any]):
+    batch_pool_id = new_pool(hook, targetDedicatedNodes=2)
+    seen = wait(sensor(AzureBatchPoolSensor, batch_pool_id=batch_pool_id))
+    assert (seen["batch_pool_id"], seen["usable_nodes"], seen["nodes"]) == (batch_pool_id, 2, {"idle": 2})
+
+
+def test_busy_pool_is_ready(work: Work, pool: str, sensor: Callable[..., Any]):
+    for number in range(4):
+        work = work if number else work.create()
+        work.add(f"t{number}", "/bin/sleep 60")
+    assert wait(sensor(AzureBatchPoolSensor, batch_pool_id=pool, nodes=1))["usable_nodes"] == 1
+    work.end()
+
+
+def test_pool_that_does_not_exist_yet_is_waited_for(hook: AzureBatchHook, sensor: Callable[..., Any]):
+    waiting = sensor(AzureBatchPoolSensor, batch_pool_id="pool-to-come", nodes=1)
+    assert waiting.poke({}).is_done is False
+    with pytest.raises(BatchNotFoundError):
+        sensor(AzureBatchPoolSensor, batch_pool_id="pool-to-come", must_exist=True).poke({})
+
+
+def test_pool_of_no_nodes_is_never_ready_when_a_node_is_wanted(
+    hook: AzureBatchHook, sensor: Callable[..., Any]
+):
+    batch_pool_id = new_pool(hook, targetDedicatedNodes=0)
+    with pytest.raises(BatchSensedFailureError, match="nothing but a resize changes that"):
+        wait(sensor(AzureBatchPoolSensor, batch_pool_id=batch_pool_id, nodes=1))
+
+
+def test_pool_that_cannot_get_there_is_a_failure_in_the_triggerer_too(
+    emulator: EmulatorProcess, hook: AzureBatchHook, sensor: Callable[..., Any]
+):
+    batch_pool_id = f"pool-elsewhere-{next(_numbers)}"
+    emulator.fail_start_tasks(batch_pool_id, exit_code=9, times=2)
+    start_task = {"commandLine": "/bin/true", "waitForSuccess": True}
+    body = {**POOL, "id": batch_pool_id, "targetDedicatedNodes": 1, "startTask": start_task}
+    hook.get_conn().send(requests.create_pool(body))
+    waiting = sensor(AzureBatchPoolSensor, batch_pool_id=batch_pool_id, deferrable=True)
+    event = asyncio.run(asyncio.wait_for(fire(deferred(waiting)), LIMIT_SECONDS))
+    with pytest.raises(BatchSensedFailureError, match="start task"):
+        waiting.execute_complete({}, event)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [({"nodes": 0}, "nodes"), ({"share": 0.0}, "share"), ({"nodes": 1, "share": 0.5}, "nodes")],
+)
+def test_number_of_nodes_that_makes_no_sense_is_refused_while_the_dag_is_parsed(
+    sensor: Callable[..., Any], arguments: dict[str, Any], named: str
+):
+    with pytest.raises(SpecError, match=named):
+        sensor(AzureBatchPoolSensor, batch_pool_id="p", **arguments)

@@ -91,6 +91,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 def test_sensors_are_shown_as_they_are() -> None:
     from airflow_provider_batch.sensors.job import AzureBatchJobSensor
+    from airflow_provider_batch.sensors.pool import AzureBatchPoolSensor
     from airflow_provider_batch.sensors.task import AzureBatchTaskSensor
 
     (example, *_) = re.findall(
@@ -100,3 +101,4 @@ def test_sensors_are_shown_as_they_are() -> None:
     exec(example, made)  # noqa: S102 - our own page
     assert isinstance(made["nightly"], AzureBatchJobSensor)
     assert isinstance(made["frames"], AzureBatchTaskSensor)
+    assert isinstance(made["ready"], AzureBatchPoolSensor)

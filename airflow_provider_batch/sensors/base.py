@@ -1,7 +1,8 @@
-"""What the sensors for jobs and tasks have in common."""
+"""What the sensors for jobs, tasks and usable nodes have in common."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
@@ -14,44 +15,42 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.sensing import Sensed
 from airflow_provider_batch.exceptions import AzureBatchError, BatchSensedFailureError, SpecError
-from airflow_provider_batch.hooks.batch import DEFAULT_CONN_ID, AzureBatchHook
+from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 
 if TYPE_CHECKING:
-    from airflow_provider_batch.domain.flow import Flow
-    from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
+    from airflow_provider_batch.domain.sensing import Target
 
-__all__ = ["AzureBatchWorkSensor"]
+__all__ = ["BatchSensor"]
 
 
-class AzureBatchWorkSensor(BaseSensorOperator):
+class BatchSensor(BaseSensorOperator):
     """
-    Base of the sensors for work that was submitted elsewhere; use one of those below it.
+    Base of the sensors; use one of those below it.
 
     In the modes ``poke`` and ``reschedule`` it looks every ``poke_interval`` seconds on a worker; deferrable,
     it looks in the triggerer, where sensors that look at the same thing share their requests. ``timeout`` and
     ``soft_fail`` are Airflow's own.
 
-    :param batch_job_id: the job. (templated)
     :param must_exist: whether what does not exist fails the sensor, rather than being waited for.
-    :param fail_on_failure: whether work that failed fails the sensor; otherwise its result says so.
+    :param fail_on_failure: whether a failure of what is waited for fails the sensor; otherwise its result
+        says so.
     :param azure_batch_conn_id: Airflow connection of the Batch account. (templated)
     :param deferrable: wait in the triggerer; Airflow's ``default_deferrable`` when left out.
     :param poll_interval: greatest number of seconds between two looks, when deferrable.
     """
 
-    template_fields: Sequence[str] = ("batch_job_id", "azure_batch_conn_id")
+    template_fields: Sequence[str] = ("azure_batch_conn_id",)
     ui_color = "#d6ebf9"
 
     def __init__(
         self,
         *,
-        batch_job_id: str,
         must_exist: bool = False,
         fail_on_failure: bool = True,
-        azure_batch_conn_id: str = DEFAULT_CONN_ID,
+        azure_batch_conn_id: str = AzureBatchHook.default_conn_name,
         deferrable: bool | None = None,
         poll_interval: float = 10.0,
         **kwargs: Any,
@@ -59,7 +58,6 @@ class AzureBatchWorkSensor(BaseSensorOperator):
         super().__init__(**kwargs)
         if poll_interval <= 0:
             raise SpecError("poll_interval", f"{poll_interval} is not positive; give seconds, for example 10")
-        self.batch_job_id = batch_job_id
         self.must_exist = must_exist
         self.fail_on_failure = fail_on_failure
         self.azure_batch_conn_id = azure_batch_conn_id
@@ -68,27 +66,19 @@ class AzureBatchWorkSensor(BaseSensorOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
 
-    def look(self) -> Flow[Sensed]:
-        """Flow: look once."""
-        raise NotImplementedError
-
-    def trigger(self, deferred_at: str) -> AzureBatchSensorTrigger:
-        """
-        Return what looks in the triggerer.
-
-        :param deferred_at: when the sensor defers, ISO 8601.
-        """
-        raise NotImplementedError
+    @abstractmethod
+    def target(self) -> Target:
+        """Return what is waited for; the fields are rendered."""
 
     def poke(self, context: Any) -> PokeReturnValue:
         """
         Look once.
 
         :param context: the template context.
-        :raises BatchSensedFailureError: the work has ended with a failure.
+        :raises BatchSensedFailureError: what is waited for has ended with a failure.
         """
         with AzureBatchHook(self.azure_batch_conn_id) as hook:
-            sensed = drive(self.look(), WorkerEffects(hook.get_conn(), self.log))
+            sensed = drive(self.target().look(), WorkerEffects(hook.get_conn(), self.log))
         self.log.info("%s", sensed.why)
         if not sensed.is_done:
             return PokeReturnValue(is_done=False)
@@ -110,7 +100,12 @@ class AzureBatchWorkSensor(BaseSensorOperator):
         if poked.is_done:
             return poked.xcom_value
         self.defer(
-            trigger=self.trigger(datetime.now(timezone.utc).isoformat()),
+            trigger=AzureBatchSensorTrigger(
+                self.azure_batch_conn_id,
+                self.target().as_json(),
+                self.poll_interval,
+                datetime.now(timezone.utc).isoformat(),
+            ),
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )

@@ -1,0 +1,54 @@
+"""A sensor for the usable nodes of a pool."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_provider_batch.domain.sensing import UsableNodes
+from airflow_provider_batch.exceptions import SpecError
+from airflow_provider_batch.sensors.base import BatchSensor
+
+__all__ = ["AzureBatchPoolSensor"]
+
+
+class AzureBatchPoolSensor(BatchSensor):
+    """
+    Wait until a pool has usable nodes, whoever has made it.
+
+    A node is usable when it is idle or runs tasks: a busy pool is ready, one that is only *steady* is not,
+    and nodes that are unusable or whose start task failed never count. Without ``nodes`` and ``share`` all
+    nodes of the pool's targets must be usable. A pool that cannot get there by itself is a failure.
+
+    Its result (XCom) is ``batch_pool_id``, ``vm_size``, ``usable_nodes``, ``nodes`` by state, and targets.
+
+    Example::
+
+        AzureBatchPoolSensor(task_id="ready", batch_pool_id="render", nodes=1, mode="reschedule")
+
+    :param batch_pool_id: the pool. (templated)
+    :param nodes: number of nodes that must be usable, at least 1.
+    :param share: instead of ``nodes``: part of the pool's targets, more than 0 and at most 1.
+
+    The other parameters are those of :class:`~airflow_provider_batch.sensors.base.BatchSensor`.
+    """
+
+    template_fields = (*BatchSensor.template_fields, "batch_pool_id")
+
+    def __init__(
+        self, *, batch_pool_id: str, nodes: int | None = None, share: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        if nodes is not None and share is not None:
+            raise SpecError("nodes", "is given together with share; keep one of them")
+        if nodes is not None and nodes < 1:
+            raise SpecError("nodes", f"{nodes} is less than 1: every pool has so many")
+        if share is not None and not 0 < share <= 1:
+            raise SpecError("share", f"{share} is not more than 0 and at most 1")
+        self.batch_pool_id = batch_pool_id
+        self.nodes = nodes
+        self.share = share
+
+    def target(self) -> UsableNodes:
+        """Return what is waited for; the fields are rendered."""
+        share = 1.0 if self.share is None else self.share
+        return UsableNodes(self.batch_pool_id, self.nodes, share, self.must_exist)
