@@ -36,12 +36,10 @@ from airflow_provider_batch.exceptions import (
     BatchPermissionError,
 )
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
+from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.shared_account import SharedAccount, now, start_apart
 
-__all__ = ["CONNECTION_PAUSES", "Subscription", "share_account", "subscribe", "subscribe_patiently"]
-
-#: seconds between tries to read the Airflow connection
-CONNECTION_PAUSES = (1.0, 2.0, 4.0, 8.0, 16.0)
+__all__ = ["Subscription", "share_account", "subscribe", "subscribe_patiently"]
 
 #: seconds between two whole lists; a deleted task is seen in one only
 RECONCILE_EVERY = 300.0
@@ -83,17 +81,11 @@ async def subscribe_patiently(
     :param poll_interval: greatest number of seconds between two polls.
     :param log: the Airflow task log.
     """
-    for pause in CONNECTION_PAUSES:
-        try:
-            return await stack.enter_async_context(
-                subscribe(azure_batch_conn_id, batch_job_id, poll_interval)
-            )
-        except AzureBatchError:
-            raise
-        except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
-            log.warning("Connection %s cannot be read: %s", azure_batch_conn_id, error)
-            await asyncio.sleep(pause)
-    return await stack.enter_async_context(subscribe(azure_batch_conn_id, batch_job_id, poll_interval))
+
+    async def join() -> Subscription:
+        return await stack.enter_async_context(subscribe(azure_batch_conn_id, batch_job_id, poll_interval))
+
+    return await patiently(join, azure_batch_conn_id, log)
 
 
 @asynccontextmanager

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
 from airflow_provider_batch.domain.pool_changes import withdraw
@@ -17,8 +15,8 @@ from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
-from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES
 from airflow_provider_batch.triggers.kill import is_killed
+from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.resumption import not_too_soon
 from airflow_provider_batch.triggers.task_instance import get_xcom
 
@@ -130,20 +128,9 @@ class AzureBatchPoolTrigger(BaseTrigger):
 
     async def _drive(self, flow: Flow[Any]) -> Any:
         async with AzureBatchAsyncHook(self.azure_batch_conn_id) as hook:
-            perform = TriggerEffects(await self._connect(hook), self.log, _save_nothing)
+            port = await patiently(hook.get_conn, self.azure_batch_conn_id, self.log)
+            perform = TriggerEffects(port, self.log, _save_nothing)
             return await drive_async(flow, perform)
-
-    async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
-        """Open the session; that Airflow does not hand out the connection now says nothing about the pool."""
-        for pause in CONNECTION_PAUSES:
-            try:
-                return await hook.get_conn()
-            except AzureBatchError:
-                raise
-            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
-                self.log.warning("Connection %s cannot be read: %s", self.azure_batch_conn_id, error)
-                await asyncio.sleep(pause)
-        return await hook.get_conn()
 
     def _wait(self) -> PoolWait:
         return PoolWait(**self.wait)

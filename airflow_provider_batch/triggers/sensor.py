@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,7 +16,8 @@ from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_ref
 from airflow_provider_batch.domain.sensing import Sensed, read_target
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.triggers.account_effects import AccountEffects
-from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, share_account
+from airflow_provider_batch.triggers.job_poller import share_account
+from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.resumption import not_too_soon
 from airflow_provider_batch.triggers.shared_account import SharedAccount
 
@@ -75,7 +77,8 @@ class AzureBatchSensorTrigger(BaseTrigger):
 
     async def _sense(self) -> Sensed:
         async with AsyncExitStack() as stack:
-            perform = AccountEffects(await self._account(stack), self.log)
+            account = await patiently(partial(self._share, stack), self.azure_batch_conn_id, self.log)
+            perform = AccountEffects(account, self.log)
             pace, said, failing_since = Pace(self.poll_interval), "", None
             time = asyncio.get_running_loop().time
             while True:
@@ -98,16 +101,7 @@ class AzureBatchSensorTrigger(BaseTrigger):
                     return sensed
                 await asyncio.sleep(pace.wait(random.random()))  # noqa: S311 - jitter
 
-    async def _account(self, stack: AsyncExitStack) -> SharedAccount:
-        """Share the account; that Airflow gives no connection now says nothing about the work."""
-        for pause in CONNECTION_PAUSES:
-            try:
-                return await stack.enter_async_context(share_account(self.azure_batch_conn_id))
-            except AzureBatchError:
-                raise
-            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
-                self.log.warning("Connection %s cannot be read: %s", self.azure_batch_conn_id, error)
-                await asyncio.sleep(pause)
+    async def _share(self, stack: AsyncExitStack) -> SharedAccount:
         return await stack.enter_async_context(share_account(self.azure_batch_conn_id))
 
 

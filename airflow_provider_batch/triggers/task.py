@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
@@ -10,7 +9,6 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
 from airflow_provider_batch.domain.outcome import ExitCodeRules
@@ -22,9 +20,10 @@ from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
-from airflow_provider_batch.triggers.job_poller import CONNECTION_PAUSES, subscribe_patiently
+from airflow_provider_batch.triggers.job_poller import subscribe_patiently
 from airflow_provider_batch.triggers.kill import end_batch_task, is_killed, is_still_ours
 from airflow_provider_batch.triggers.mirror_effects import MirrorEffects
+from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.resumption import not_too_soon
 from airflow_provider_batch.triggers.task_instance import get_xcom, set_xcom
 
@@ -143,7 +142,7 @@ class AzureBatchTaskTrigger(BaseTrigger):
         submission = self._submission()
         if not submission.shared_job:
             hook = await stack.enter_async_context(AzureBatchAsyncHook(self.azure_batch_conn_id))
-            port = await self._connect(hook)
+            port = await patiently(hook.get_conn, self.azure_batch_conn_id, self.log)
             return TriggerEffects(port, self.log, self._save, still_ours=self._still_ours)
         subscription = await subscribe_patiently(
             stack, self.azure_batch_conn_id, submission.key.batch_job_id, self.poll_interval, self.log
@@ -152,18 +151,6 @@ class AzureBatchTaskTrigger(BaseTrigger):
 
     async def _still_ours(self, key: TaskKey) -> bool:
         return self.task_instance is None or await is_still_ours(self.task_instance, key, self.log)
-
-    async def _connect(self, hook: AzureBatchAsyncHook) -> AsyncBatchPort:
-        """Open the session; that Airflow does not hand out the connection now says nothing about the task."""
-        for pause in CONNECTION_PAUSES:
-            try:
-                return await hook.get_conn()
-            except AzureBatchError:
-                raise
-            except Exception as error:  # noqa: BLE001 - tried again; the last time it is raised
-                self.log.warning("Connection %s cannot be read: %s", self.azure_batch_conn_id, error)
-                await asyncio.sleep(pause)
-        return await hook.get_conn()
 
     async def _event(self, ending: Ending) -> TriggerEvent:
         event = await end_task(

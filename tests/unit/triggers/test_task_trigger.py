@@ -23,7 +23,7 @@ from airflow_provider_batch.exceptions import (
     BatchUnavailableError,
     ConnectionFieldError,
 )
-from airflow_provider_batch.triggers import effects, end_events, kill, resumption
+from airflow_provider_batch.triggers import effects, end_events, kill, patience, resumption
 from airflow_provider_batch.triggers import task as module
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
@@ -109,7 +109,7 @@ class Triggerer:
         ):
             for name in names:
                 monkeypatch.setattr(place, name, getattr(self, name))
-        for place in (module, effects, resumption):
+        for place in (patience, effects, resumption):
             monkeypatch.setattr(place, "asyncio", SimpleNamespace(sleep=self.sleep))
         monkeypatch.setattr(effects, "datetime", SimpleNamespace(now=lambda zone: self.batch.now))
 
