@@ -78,6 +78,8 @@ class FailResize(Event):
     """
     The next resize of a pool, which need not exist yet, ends with an error.
 
+    That an empty pool becomes empty, as when it is created so, is none.
+
     :param code: ``AllocationFailed``, ``AccountCoreQuotaReached`` or any other.
     :param message: empty for the one that belongs to the code.
     :param nodes: how many of the missing nodes there are all the same, of each kind.

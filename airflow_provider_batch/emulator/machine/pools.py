@@ -163,6 +163,9 @@ def approach_targets(world: World, pool: Pool, option: NodeDeallocationOption) -
     if pool.allocation_state is AllocationState.STEADY:
         move_allocation(pool, AllocationPassage.RESIZE, world.now)
     pool.resize_errors = ()
+    if pool.nodes or pool.target_dedicated_nodes or pool.target_low_priority_nodes:
+        # That an empty pool stays empty has nothing to fail at: the fault waits for a resize that has.
+        world.pools[pool.serial].fault = world.faults.resizes.pop(id_key(pool.id), None)
     _shrink(world, pool, option)
     _begin_resize(world, pool)
 
@@ -216,7 +219,7 @@ def on_timer(world: World, timer: AllocationTimer) -> None:
     if index.resizes != timer.number or index.grown:
         return
     index.grown = True
-    fault = world.faults.resizes.pop(timer.pool_key, None)
+    fault, index.fault = index.fault, None
     timed_out = timedelta(seconds=world.settings.node_start_seconds / 3) > pool.resize_timeout
     for is_dedicated in (True, False):
         missing = _target(pool, is_dedicated=is_dedicated) - len(_staying(pool, is_dedicated=is_dedicated))

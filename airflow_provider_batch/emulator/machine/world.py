@@ -18,7 +18,7 @@ from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.machine.timers import Timer
 from airflow_provider_batch.emulator.model.assumptions import Assumptions, EtagOnNodeChanges
 from airflow_provider_batch.emulator.model.etags import Conditions
-from airflow_provider_batch.emulator.model.faults import Faults
+from airflow_provider_batch.emulator.model.faults import Faults, ResizeFault
 from airflow_provider_batch.emulator.model.ids import id_key
 from airflow_provider_batch.emulator.model.jobs import Job
 from airflow_provider_batch.emulator.model.nodes import Node
@@ -60,12 +60,14 @@ class PoolIndex:
     :param resizes: number of the present resize.
     :param grown: the present resize has created its nodes.
     :param nodes_made: number of nodes ever created.
+    :param fault: what the present resize is to meet.
     """
 
     capacity: Capacity = field(default_factory=Capacity)
     resizes: int = 0
     grown: bool = False
     nodes_made: int = 0
+    fault: ResizeFault | None = None
 
 
 @dataclass

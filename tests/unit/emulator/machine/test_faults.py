@@ -268,3 +268,20 @@ def test_task_is_frozen_goes_on_and_can_be_ended_meanwhile(machine: Simulation) 
 def node_of(machine: Simulation, task: Task) -> Node:
     assert task.node is not None
     return machine.machine.state.node("p", task.node.node_id)
+
+
+def test_pool_that_is_created_empty_leaves_the_fault_to_its_first_resize(machine: Simulation) -> None:
+    machine.do(fault_events.FailResize, "p", "AllocationFailed")
+    pool = machine.pool(nodes=0)
+    assert not pool.resize_errors
+    machine.do(events.ResizePool, "p", PoolResize(1))
+    machine.pass_time(1.0)
+    assert [error.code for error in pool.resize_errors] == ["AllocationFailed"]
+
+
+def test_fault_is_for_the_next_resize_and_not_for_the_one_that_is_under_way(machine: Simulation) -> None:
+    pool = machine.pool(nodes=0)
+    machine.do(events.ResizePool, "p", PoolResize(1))
+    machine.do(fault_events.FailResize, "p", "AllocationFailed")
+    machine.pass_time(1.0)
+    assert (pool.resize_errors, pool.current_dedicated_nodes) == ((), 1)
