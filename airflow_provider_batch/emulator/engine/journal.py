@@ -188,6 +188,11 @@ class Journal:
 def _connect(file: Path) -> sqlite3.Connection:
     # Each statement is a transaction: an event is one.
     database = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
-    database.execute("PRAGMA journal_mode = WAL")
-    database.execute("PRAGMA synchronous = NORMAL")
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+    except sqlite3.Error:
+        # What is no database is noticed here, at the first look into it.
+        database.close()
+        raise
     return database
