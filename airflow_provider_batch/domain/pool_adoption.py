@@ -20,12 +20,15 @@ from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.pool_autoscale import disable_autoscale, enable_autoscale
 from airflow_provider_batch.domain.pool_changes import resize_pool
 from airflow_provider_batch.domain.pool_readiness import old_errors_of
-from airflow_provider_batch.domain.pools import DELETION_PATIENCE, DELETION_POLL
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchOwnershipError
 from airflow_provider_batch.specs import fingerprint, pool_differences
 
 __all__ = ["Adopted", "Changes", "adopt_pool", "changes_of"]
+
+#: seconds to wait for a pool of the same id to be gone, and between two looks
+DELETION_PATIENCE: Final = 600.0
+DELETION_POLL: Final = 5.0
 
 _SIZE: Final = frozenset({"targetDedicatedNodes", "targetLowPriorityNodes"})
 _FORMULA: Final = frozenset({"enableAutoScale", "autoScaleFormula", "autoScaleEvaluationInterval"})
@@ -125,17 +128,18 @@ def _scales(body: Mapping[str, Any]) -> bool:
 
 
 def adopt_pool(
-    body: Mapping[str, Any], labels: Sequence[Mapping[str, str]], *, update: bool = False
+    body: Mapping[str, Any], labels: Sequence[Mapping[str, str]] = (), *, update: bool | None = None
 ) -> Flow[Adopted]:
     """
     Flow: make sure that a pool exists as described. Safe to repeat and to run in many places at once.
 
-    A pool that fits and has fewer nodes than it is meant to have, since its last resize failed, is resized
-    again to its own targets.
+    A pool that fits is adopted, whoever made it. One that has fewer nodes than it is meant to have, since its
+    last resize failed, is resized again to its own targets.
 
     :param body: the pool (REST JSON).
     :param labels: metadata of a pool that is created; see :mod:`airflow_provider_batch.domain.labels`.
-    :param update: change what differs and may be changed, instead of refusing the pool.
+    :param update: change what differs and may be changed, instead of refusing the pool; None where the user
+        has no say in it, and so is not told of it.
     :raises BatchOwnershipError: the pool differs; nothing was changed. The message has every difference.
     """
     wanted = labelled(body, [*labels, {"name": DEFINITION, "value": fingerprint(dict(body))}])
@@ -170,32 +174,35 @@ def _create(body: Mapping[str, Any]) -> Flow[str | None]:
     return None
 
 
-def _adopt(body: Mapping[str, Any], found: Mapping[str, Any], *, update: bool) -> Flow[Adopted]:
+def _adopt(body: Mapping[str, Any], found: Mapping[str, Any], *, update: bool | None) -> Flow[Adopted]:
     differences = [*pool_differences(dict(body), dict(found)), *_not_described(body, found)]
-    created = str(found.get("creationTime"))
+    created = found.get("creationTime")
     if not differences:
         yield Log(f"Pool {body['id']} exists and fits its description: adopted.")
         yield from _fill(body, found)
         return Adopted("adopted", old_errors_of(found), created)
     changes = changes_of(body, found, differences)
     if not update or changes.refused:
-        raise BatchOwnershipError(_refusal(body, changes if update else None, differences))
+        raise BatchOwnershipError(_refusal(body, changes, differences, update=update))
     yield from _apply(body, found, changes)
     yield Log(f"Pool {body['id']} was changed: {'; '.join(differences)}.")
     return Adopted("updated", old_errors_of(found), created)
 
 
-def _refusal(body: Mapping[str, Any], changes: Changes | None, differences: Sequence[str]) -> str:
+def _refusal(
+    body: Mapping[str, Any], changes: Changes, differences: Sequence[str], *, update: bool | None
+) -> str:
     start = f"pool.id: pool {body['id']!r} exists and is not as described: {'; '.join(differences)}."
-    if changes is None:
+    if update:
         return (
-            f"{start} Change the description, choose another id, delete the pool, or let what can be changed "
-            "be changed (update='allowed')."
+            f"{start} Nothing was changed, since the service does not let us change, now: "
+            f"{'; '.join(changes.refused)}. Most properties can be changed while a pool has no nodes."
         )
-    return (
-        f"{start} Nothing was changed, since the service does not let us change, now: "
-        f"{'; '.join(changes.refused)}. Most properties can be changed while a pool has no nodes."
-    )
+    remedies = ["change the description", "choose another id", "delete the pool"]
+    if update is not None:
+        remedies.append("let what can be changed be changed (update='allowed')")
+    choice = f"{', '.join(remedies[:-1])}, or {remedies[-1]}."
+    return f"{start} {choice[0].upper()}{choice[1:]}"
 
 
 def _not_described(body: Mapping[str, Any], found: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.pools import create_or_adopt_pool
+from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
@@ -70,7 +70,7 @@ def hook(connection: None) -> Iterator[AzureBatchHook]:
 @pytest.fixture
 def pool(hook: AzureBatchHook) -> str:
     """Id of a pool with one node and four slots, made once."""
-    drive(create_or_adopt_pool(POOL), WorkerEffects(hook.get_conn(), logging.getLogger(__name__)))
+    drive(adopt_pool(POOL), WorkerEffects(hook.get_conn(), logging.getLogger(__name__)))
     return str(POOL["id"])
 
 

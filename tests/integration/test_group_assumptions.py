@@ -27,7 +27,7 @@ from airflow_provider_batch.domain.group_end import finish_group
 from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.membership import MemberPlan, submit_member
-from airflow_provider_batch.domain.pools import create_or_adopt_pool
+from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan, task_fingerprint
 from airflow_provider_batch.domain.watch import WatchOptions
@@ -397,9 +397,7 @@ def airflow(
     hook: AzureBatchHook, tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Airflow:
     drive(
-        create_or_adopt_pool(
-            {**POOL, "id": "assumptions", "vmSize": "standard_d16s_v5", "taskSlotsPerNode": 16}
-        ),
+        adopt_pool({**POOL, "id": "assumptions", "vmSize": "standard_d16s_v5", "taskSlotsPerNode": 16}),
         WorkerEffects(hook.get_conn(), logging.getLogger(__name__)),
     )
     airflow = Airflow(hook, "assumptions", tmp_path, request.node.name)

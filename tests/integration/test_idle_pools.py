@@ -16,7 +16,7 @@ from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Now, drive, utc
 from airflow_provider_batch.domain.idle_pools import give_up, look_at_our_pools, look_at_pool
 from airflow_provider_batch.domain.labels import pool_labels
-from airflow_provider_batch.domain.pools import create_or_adopt_pool
+from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators import effects
@@ -66,7 +66,7 @@ def run(account: AzureBatchHook, flow: Any) -> Any:
 
 
 def make_pool(account: AzureBatchHook, batch_pool_id: str, labels: Any = LABELS, **changes: Any) -> None:
-    run(account, create_or_adopt_pool({**POOL, "id": batch_pool_id, **changes}, labels))
+    run(account, adopt_pool({**POOL, "id": batch_pool_id, **changes}, labels))
 
     def has_nodes() -> bool:
         nodes = account.send(requests.list_nodes(batch_pool_id)).json["value"]
@@ -138,7 +138,7 @@ def test_another_airflows_pool_is_none_of_ours(account: AzureBatchHook, emulator
 def test_a_formula_is_left_to_decide(account: AzureBatchHook, emulator: EmulatorProcess) -> None:
     body = {name: value for name, value in POOL.items() if name != "targetDedicatedNodes"}
     formula = {"enableAutoScale": True, "autoScaleFormula": "$TargetDedicatedNodes = 1;"}
-    run(account, create_or_adopt_pool({**body, "id": "scaled", **formula}, LABELS))
+    run(account, adopt_pool({**body, "id": "scaled", **formula}, LABELS))
     wait_until(lambda: account.send(requests.list_nodes("scaled")).json["value"])
     emulator.advance(7200)
     assert "a formula decides its size" in reaped(dry_run=False)["scaled"]["reason"]

@@ -35,7 +35,12 @@ def given(**changes: Any) -> TaskPlan:
 def account() -> FakeBatch:
     """An account with the pool ``p1`` and the job ``nightly``."""
     batch = FakeBatch()
-    batch.pools["p1"] = {**POOL_BODY, "state": "active", "allocationState": "steady"}
+    batch.pools["p1"] = {
+        **POOL_BODY,
+        "state": "active",
+        "allocationState": "steady",
+        "currentDedicatedNodes": 1,
+    }
     batch.jobs["nightly"] = {
         "id": "nightly",
         "state": "active",

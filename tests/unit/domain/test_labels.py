@@ -10,7 +10,7 @@ from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.group_job import prepare_pool
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.labels import Owner, labelled, owner_of, pool_labels
-from airflow_provider_batch.domain.pools import create_or_adopt_pool
+from airflow_provider_batch.domain.pool_adoption import Adopted, adopt_pool
 from airflow_provider_batch.domain.submission import submit
 from tests.unit.domain.fake_batch import FakeBatch, Process
 from tests.unit.domain.groups import GROUP, PLAN
@@ -67,6 +67,6 @@ def test_pools_of_tasks_and_groups_carry_labels() -> None:
 def test_a_pool_is_adopted_whatever_its_labels_are_and_keeps_them() -> None:
     batch = FakeBatch()
     process = Process(batch)
-    assert process.drive(create_or_adopt_pool(POOL_BODY, pool_labels(WORK))) is True
-    assert process.drive(create_or_adopt_pool(POOL_BODY, pool_labels(GROUP))) is False
+    assert process.drive(adopt_pool(POOL_BODY, pool_labels(WORK))) == Adopted("created")
+    assert process.drive(adopt_pool(POOL_BODY, pool_labels(GROUP))).how == "adopted"
     assert owner_of(batch.pools["p1"]) == owner_of({"metadata": pool_labels(WORK)})

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from airflow_provider_batch.domain import ids
-from airflow_provider_batch.domain.pools import DELETION_PATIENCE, create_or_adopt_pool
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import (
     Submission,
@@ -569,43 +568,6 @@ def test_a_pool_that_differs_is_refused_with_the_difference_and_not_changed() ->
         go(batch, own(pool=POOL_BODY))
     assert batch.pools["p1"] == before
     assert list(batch.jobs) == ["nightly"]
-
-
-@pytest.mark.parametrize("vm_size", [POOL_BODY["vmSize"], "standard_a1_v2"])
-def test_a_pool_that_somebody_else_creates_meanwhile_is_judged_like_any_other(vm_size: str) -> None:
-    batch = FakeBatch()
-    theirs = {**POOL_BODY, "vmSize": vm_size, "state": "active"}
-    batch.before("create_pool", lambda b: b.pools.update(p1=theirs))
-    if vm_size == POOL_BODY["vmSize"]:
-        assert Process(batch).drive(create_or_adopt_pool(POOL_BODY)) is False
-    else:
-        with pytest.raises(BatchOwnershipError):
-            Process(batch).drive(create_or_adopt_pool(POOL_BODY))
-
-
-def test_a_pool_that_exists_and_cannot_be_read_yet_is_asked_for_with_pauses_and_not_for_ever() -> None:
-    batch = FakeBatch()
-    batch.fail("create_pool", service_error("PoolExists"), times=10_000)
-    process = Process(batch)
-    with pytest.raises(BatchOwnershipError):
-        process.drive(create_or_adopt_pool(POOL_BODY))
-    assert sum(process.sleeps) <= DELETION_PATIENCE + 60
-
-
-def test_a_pool_that_is_being_deleted_is_waited_for_and_created_anew() -> None:
-    batch = account()
-    batch.pools["p1"]["state"] = "deleting"
-    process = Process(batch)
-    process.at(30, lambda: batch.pools.clear())
-    assert process.drive(create_or_adopt_pool(POOL_BODY)) is True
-    assert batch.pools["p1"]["state"] == "active"
-
-
-def test_a_pool_that_is_not_gone_in_time_is_an_error() -> None:
-    batch = account()
-    batch.pools["p1"]["state"] = "deleting"
-    with pytest.raises(BatchOwnershipError, match="still is being deleted"):
-        Process(batch).drive(create_or_adopt_pool(POOL_BODY))
 
 
 def test_a_used_up_pool_quota_passes_through() -> None:

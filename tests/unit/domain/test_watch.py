@@ -436,7 +436,9 @@ def test_a_pool_that_goes_between_two_looks_at_it_does_not_make_the_task_lost() 
 
 def test_the_log_says_once_why_the_task_waits() -> None:
     scene = Scene()
-    scene.batch.pools["p1"].update(allocationState="resizing", targetDedicatedNodes=4)
+    scene.batch.pools["p1"].update(
+        allocationState="resizing", targetDedicatedNodes=4, currentDedicatedNodes=0
+    )
     scene.ends_at(400, 0)
     scene.watch()
     said = [text for _, text in scene.process.logs if text.startswith("Waiting:")]
