@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
@@ -21,13 +21,12 @@ from airflow_provider_batch.domain.graph_blocks import Block, dependencies, inte
 from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.labels import with_ours
 from airflow_provider_batch.domain.polling import is_transient
-from airflow_provider_batch.domain.quotas import warn_of_quotas
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.prices import price_table
-from airflow_provider_batch.hooks.quotas import account_quotas, knows_quotas
+from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -186,7 +185,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             plan = self._group_job = self.job_plan(context, self.hook)
             graph, rendered = self._render_members(context)
             blocks = integer_blocks(graph, rendered.widths)
-            self._warn_of_quotas(plan)
+            if plan.pool is not None:
+                self._run(quota_warning(plan.pool, self.hook.connection, self.log))
             self._run(group_job.prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,
@@ -276,18 +276,13 @@ class AzureBatchLaunchOperator(BaseOperator):
             done.existed,
         )
 
-    def _warn_of_quotas(self, plan: GroupJobPlan) -> None:
-        if plan.pool is not None and knows_quotas(self.hook.connection):
-            quotas = partial(account_quotas, self.hook.connection, self.log)
-            self._run(warn_of_quotas(plan.pool, quotas))
-
     def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
         """Say what the pool may cost; of one that is only named, nothing is known without asking."""
         if plan.pool is None:
             return
         most = estimate(plan.pool)
         prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
-        self.log.info("%s", most.text(self._life(context), prices))
+        self.log.info("%s", most.text(prices, self._life(context)))
 
     def _account(self) -> str | None:
         connection = self.hook.connection
