@@ -11,7 +11,7 @@ import json
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from airflow_provider_batch.exceptions import SpecError
@@ -36,6 +36,10 @@ _PREFIX: Final = re.compile(r"[A-Za-z0-9_-]*")
 _RESERVED_BACKEND_PORTS: Final = (29876, 29877)
 _RESERVED_FRONTEND_PORTS: Final = (50_000, 55_000)
 _LEAST_FRONTEND_PORTS: Final = 40
+#: Docker Hub, as its registry is called in different places
+_DOCKER_HUB: Final = frozenset(
+    {"docker.io", "hub.docker.com", "index.docker.io", "registry-1.docker.io", "registry.hub.docker.com"}
+)
 
 
 def _given(body: Body, *names: str) -> list[str]:
@@ -136,6 +140,50 @@ def _registry(path: str, registry: Body) -> None:
         )
     if len(password) == 1:
         raise SpecError(path, "needs username and password together")
+
+
+def _registries_have_images(path: str, containers: Body) -> None:
+    """
+    Check that something comes from each registry.
+
+    A registry by another name than in its images' is never asked, and the images are refused to a stranger:
+    every node becomes unusable. Without images there is nothing to compare: tasks may name them.
+    """
+    images = containers.get("containerImageNames") or ()
+    if not images or decided_later(images) or any(decided_later(image) for image in images):
+        return
+    servers = {_server_of_image(image) for image in images}
+    for index, registry in enumerate(_objects(containers, "containerRegistries")):
+        _check_server(f"{path}.containerRegistries[{index}].registryServer", registry, servers, images)
+
+
+def _registry_has_image(path: str, settings: Body) -> None:
+    registry, image = settings.get("registry"), settings["imageName"]
+    if isinstance(registry, Mapping) and not decided_later(image):
+        _check_server(f"{path}.registry.registryServer", registry, {_server_of_image(image)}, [image])
+
+
+def _check_server(path: str, registry: Body, servers: Collection[str], images: Sequence[str]) -> None:
+    server = registry.get("registryServer", "docker.io")
+    if decided_later(server):
+        return
+    host = server.lower().removeprefix("https://").removeprefix("http://").partition("/")[0]
+    if ("docker.io" if host in _DOCKER_HUB else host) in servers:
+        return
+    shown = ", ".join(images[:3]) + (" ..." if len(images) > 3 else "")
+    raise SpecError(
+        path,
+        f"none of the images comes from {server!r} ({shown}); an image of a private registry begins with the"
+        f" registry's name, for example {host}/name:1",
+    )
+
+
+def _server_of_image(image: str) -> str:
+    """Registry in the name of an image; the first part is one when it looks like a host."""
+    first, slash, _ = image.partition("/")
+    if not slash or not ("." in first or ":" in first or first == "localhost"):
+        return "docker.io"
+    return "docker.io" if first.lower() in _DOCKER_HUB else first.lower()
 
 
 def _public_addresses(path: str, addresses: Body) -> None:
@@ -314,6 +362,7 @@ _POOL: Final = (_has_image, _sizing, _pool_packages, _distinct("metadata"), _dis
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "AzureBlobFileSystemConfiguration": (_blobfuse,),
     "BatchAutoPoolSpecification": (_auto_pool_prefix,),
+    "BatchContainerConfiguration": (_registries_have_images,),
     "BatchInboundNatPool": (_ports,),
     "BatchJobCreateOptions": (
         _release_needs_preparation,
@@ -330,6 +379,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "BatchPoolSpecification": _POOL,
     "BatchPublicIpAddressConfiguration": (_public_addresses,),
     "BatchStartTask": (_ENVIRONMENT, _start_task_size),
+    "BatchTaskContainerSettings": (_registry_has_image,),
     "BatchTaskCreateOptions": (_ENVIRONMENT, _task_size),
     "BatchTaskDependencies": (_dependency_ids,),
     "BatchTaskIdRange": (_range,),

@@ -154,6 +154,46 @@ def test_a_registry_has_a_password_or_an_identity_or_none(registry, accepted):
         assert error.path == "pool.virtualMachineConfiguration.containerConfiguration.containerRegistries[0]"
 
 
+@pytest.mark.parametrize(
+    ("server", "images", "accepted"),
+    [
+        ("films.azurecr.io", ["films.azurecr.io/render:4"], True),
+        ("https://Films.azurecr.io/", ["busybox", "films.azurecr.io/a/render@sha256:0"], True),
+        ("localhost:5000", ["localhost:5000/render"], True),
+        (None, ["busybox"], True),
+        ("index.docker.io", ["library/busybox:1"], True),
+        ("films.azurecr.io", [], True),
+        ("films.azurecr.io", ["{{ params.image }}"], True),
+        ("{{ params.server }}", ["busybox"], True),
+        ("films.azurecr.io", ["film.azurecr.io/render:4", "render:4"], False),
+        ("films.azurecr.io", ["films/render:4"], False),
+        (None, ["films.azurecr.io/render:4"], False),
+        ("localhost:5000", ["localhost:5001/render"], False),
+    ],
+)
+def test_an_image_comes_from_each_registry(server, images, accepted):
+    registry = {} if server is None else {"registryServer": server}
+    containers = {
+        "type": "dockerCompatible",
+        "containerImageNames": images,
+        "containerRegistries": [registry],
+    }
+    machine = {**MACHINE, "containerConfiguration": containers}
+    if accepted:
+        pool_to_rest({**POOL_BODY, "virtualMachineConfiguration": machine})
+    else:
+        error = refused_pool(virtualMachineConfiguration=machine)
+        assert error.path.endswith("containerConfiguration.containerRegistries[0].registryServer")
+        assert images[0] in error.problem
+
+
+def test_the_image_of_a_task_comes_from_its_registry():
+    registry = {"registryServer": "film.azurecr.io"}
+    error = refused_task(containerSettings={"imageName": "films.azurecr.io/render:4", "registry": registry})
+    assert error.path == "task.containerSettings.registry.registryServer"
+    assert "film.azurecr.io/name:1" in error.problem
+
+
 def test_a_mount_has_exactly_one_file_system():
     nfs = {"source": "a:/b", "relativeMountPath": "m"}
     cifs = {"source": "a", "username": "u", "password": "p", "relativeMountPath": "m"}
