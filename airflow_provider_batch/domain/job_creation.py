@@ -14,6 +14,7 @@ from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Sleep
+from airflow_provider_batch.domain.images import resolve_auto_pool_image
 from airflow_provider_batch.exceptions import BatchQuotaError
 
 __all__ = ["ACTIVE_JOB_QUOTA", "create_job"]
@@ -33,8 +34,10 @@ def create_job(body: Mapping[str, Any]) -> Flow[None]:
 
     :param body: the job (REST JSON).
     :raises BatchConflictError: ``JobExists`` and the like, at once.
+    :raises SpecError: the job brings its pool with it, and the image of that does not exist.
     :raises BatchQuotaError: there was no room for an hour.
     """
+    body = yield from resolve_auto_pool_image(body)
     started = yield Now()
     wait = FIRST_WAIT
     while True:

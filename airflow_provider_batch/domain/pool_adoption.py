@@ -16,6 +16,7 @@ from typing import Any, Final
 from airflow_provider_batch.domain import polling, requests
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none
 from airflow_provider_batch.domain.ids import DEFINITION, named_value
+from airflow_provider_batch.domain.images import resolve_image
 from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.pool_autoscale import disable_autoscale, enable_autoscale
 from airflow_provider_batch.domain.pool_changes import resize_pool
@@ -164,6 +165,7 @@ def adopt_pool(
 
 def _create(body: Mapping[str, Any]) -> Flow[str | None]:
     """Create the pool; the code of the conflict when somebody else was quicker, or an old one is not gone."""
+    body = yield from resolve_image(body)
     try:
         yield requests.create_pool(body)
     except BatchConflictError as error:
@@ -244,7 +246,7 @@ def _apply(body: Mapping[str, Any], found: Mapping[str, Any], changes: Changes) 
     given = changes.patch.get("metadata") or ()
     metadata = labelled({"metadata": found.get("metadata")}, [dict(pair) for pair in given])["metadata"]
     made_from = {"name": DEFINITION, "value": fingerprint(dict(body))}
-    patch = {**changes.patch, **labelled({"metadata": metadata}, [made_from])}
+    patch = yield from resolve_image({**changes.patch, **labelled({"metadata": metadata}, [made_from])})
     yield requests.update_pool(pool_id, patch)
     if changes.formula and not _scales(body):
         yield from disable_autoscale(pool_id)

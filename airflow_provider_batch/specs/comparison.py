@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from airflow_provider_batch.specs.base import Json, plain
 from airflow_provider_batch.specs.durations import from_iso8601
+from airflow_provider_batch.specs.image_names import PATTERN_FIELDS, name_matches
 from airflow_provider_batch.specs.kinds import Kind, members
 from airflow_provider_batch.specs.rest import pool_to_rest
 from airflow_provider_batch.specs.schema import POOL
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 #: what a pool is called and labelled, not what it is; labels also hold the fingerprint itself
 _NAMING: Final = ("id", "displayName", "metadata")
 _LONGEST_SHOWN: Final = 60
+_AGENT: Final = ("nodeAgentSKUId",)
 
 #: stands for a value that must be neither compared nor shown
 _HIDDEN: Final = object()
@@ -49,7 +51,8 @@ def pool_differences(wanted: PoolSpec | Json, found: Json, *, ignore: Collection
     Only what ``wanted`` sets is compared (and whether the pool scales automatically, which a fixed size
     excludes): the service adds defaults. Its changes of case are no difference, nor are other spellings of
     a duration; secrets are not compared, since the service does not return them; of metadata, further
-    entries of the pool do not count.
+    entries of the pool do not count. An image that was looked up is the wanted one when it matches, whether
+    or not a newer one has appeared since.
 
     :param wanted: what a user may write for a pool; its templates are rendered.
     :param found: the pool as the service returned it.
@@ -64,7 +67,27 @@ def pool_differences(wanted: PoolSpec | Json, found: Json, *, ignore: Collection
         body.pop("resizeTimeout", None)  # it has no effect then
     skipped = {"id", *ignore}
     body = {name: value for name, value in body.items() if name not in skipped}
-    return list(_object_differences(body, plain(found, "pool"), POOL, ""))
+    existing = plain(found, "pool")
+    return list(_object_differences(_with_image_of(existing, body), existing, POOL, ""))
+
+
+def _with_image_of(found: Mapping[str, Any], body: dict[str, Any]) -> dict[str, Any]:
+    """Put the names that the pool has into the place of the patterns that they match."""
+    machine = body.get("virtualMachineConfiguration")
+    if not isinstance(machine, Mapping) or "newestImage" not in machine:
+        return body
+    existing = found.get("virtualMachineConfiguration") or {}
+    wanted = {name: value for name, value in machine.items() if name != "newestImage"}
+    wanted["imageReference"] = {
+        **machine["imageReference"],
+        **_matching(machine["imageReference"], existing.get("imageReference") or {}, PATTERN_FIELDS),
+    }
+    return {**body, "virtualMachineConfiguration": {**wanted, **_matching(wanted, existing, _AGENT)}}
+
+
+def _matching(wanted: Mapping[str, Any], found: Mapping[str, Any], fields: Sequence[str]) -> dict[str, Any]:
+    given = {name: found.get(name) for name in fields if name in wanted}
+    return {name: text for name, text in given.items() if text and name_matches(wanted[name], text)}
 
 
 def _fixed_size(body: Mapping[str, Any]) -> bool:

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from airflow_provider_batch.exceptions import SpecError
+from airflow_provider_batch.specs.image_names import PATTERN_FIELDS, is_pattern
 from airflow_provider_batch.specs.templates import decided_later
 
 Body: TypeAlias = Mapping[str, Any]
@@ -114,6 +115,35 @@ def _image(path: str, image: Body) -> None:
                 "is required and missing: a Marketplace image has publisher, offer and sku;"
                 " a Compute Gallery image has only its id (virtualMachineImageId)",
             )
+
+
+def _looked_up(path: str, machine: Body) -> None:
+    """Check what is left to the service's list of images."""
+    reference = machine["imageReference"]
+    if decided_later(reference):
+        return
+    galleries = _given(reference, *_GALLERY_IDS)
+    if "newestImage" not in machine:
+        if galleries and "nodeAgentSKUId" not in machine:
+            raise SpecError(
+                f"{path}.nodeAgentSKUId",
+                "is required and missing: of a gallery image nobody knows it but you; give for example"
+                ' node_agent_sku_id="batch.node.ubuntu 22.04"',
+            )
+        for name in PATTERN_FIELDS:
+            if is_pattern(str(reference.get(name, ""))) and not decided_later(reference[name]):
+                raise SpecError(
+                    f"{path}.imageReference.{name}",
+                    f"{reference[name]!r} is a pattern, and only VmImage.newest(...) takes patterns;"
+                    " give a name",
+                )
+        return
+    for name in (*galleries, *_given(reference, "version")):
+        raise SpecError(
+            f"{path}.imageReference.{name}",
+            "contradicts newestImage: the newest image is found by publisher, offer and sku; remove one of"
+            " them",
+        )
 
 
 def _mount(path: str, mount: Body) -> None:
@@ -391,4 +421,5 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "OutputFileDestination": (_destination,),
     "ResourceFile": (_resource_file,),
     "UserIdentity": (_user,),
+    "VirtualMachineConfiguration": (_looked_up,),
 }

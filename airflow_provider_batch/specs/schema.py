@@ -21,6 +21,9 @@ Notation, read by :mod:`airflow_provider_batch.specs.kinds`::
     {X}                    an object with names of the user's choice and values X
     Name                   another definition
 
+What the service never sees, since it is looked up in the list of supported images before a pool is created:
+a node agent that is missing, and the newest image (:data:`LOOKED_UP`).
+
 Sources: models and docstrings of azure-batch 15.1 (REST API 2025-06-01); "Batch service quotas and limits".
 """
 
@@ -34,6 +37,9 @@ API_VERSION: Final = "2025-06-01"
 POOL: Final = "BatchPoolCreateOptions"
 JOB: Final = "BatchJobCreateOptions"
 TASK: Final = "BatchTaskCreateOptions"
+
+#: the definition of our own, below ``virtualMachineConfiguration.newestImage``
+LOOKED_UP: Final = "NewestImage"
 
 #: fields of older versions of the API, which recipes on the Web still show, and what to do instead
 RETIRED: Final[Mapping[str, str]] = {
@@ -72,7 +78,8 @@ DEFINITIONS: Final[Mapping[str, Mapping[str, str]]] = {
     },
     "VirtualMachineConfiguration": {
         "imageReference!": "BatchVmImageReference",
-        "nodeAgentSKUId!": "caseless 1..",
+        "nodeAgentSKUId": "caseless 1..",
+        "newestImage": LOOKED_UP,
         "windowsConfiguration": "WindowsConfiguration",
         "dataDisks": "[DataDisk]",
         "licenseType": "caseless",
@@ -92,6 +99,11 @@ DEFINITIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "virtualMachineImageId": "caseless 1..",
         "sharedGalleryImageId": "caseless 1..",
         "communityGalleryImageId": "caseless 1..",
+    },
+    LOOKED_UP: {
+        "osType": "=linux|windows",
+        "capabilities": "[caseless 1..]",
+        "supportLeft": "duration PT0S..",
     },
     "WindowsConfiguration": {
         "enableAutomaticUpdates": "boolean",

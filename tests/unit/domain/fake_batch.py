@@ -77,6 +77,19 @@ def stamp(time: datetime) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S.%f") + "0Z"
 
 
+def supported_image(
+    publisher: str, offer: str, sku: str, agent: str = "batch.node.ubuntu 22.04", **more: Any
+) -> dict[str, Any]:
+    """One element of the service's list of supported images."""
+    return {
+        "imageReference": {"publisher": publisher, "offer": offer, "sku": sku, "version": "latest"},
+        "nodeAgentSKUId": agent,
+        "osType": "linux",
+        "verificationType": "verified",
+        **more,
+    }
+
+
 class FakeBatch:
     def __init__(self) -> None:
         self.now = START
@@ -86,6 +99,8 @@ class FakeBatch:
         self.pools: dict[str, dict[str, Any]] = {}
         self.nodes: dict[str, list[dict[str, Any]]] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
+        #: what the service's list of supported images shows
+        self.images: list[dict[str, Any]] = [supported_image("canonical", "ubuntu", "22_04-lts")]
         #: a task id to the number of times that it became runnable
         self.submissions: dict[tuple[str, str], int] = {}
         self.crash_at: tuple[int, str] | None = None
@@ -255,6 +270,9 @@ class FakeBatch:
         return f"0x{self._etags:X}"
 
     # --- pools ------------------------------------------------------------------------------------
+
+    def _list_supported_images(self, request: Request) -> Answer:
+        return Answer(json={"value": deepcopy(self.images)})
 
     def _create_pool(self, request: Request) -> Answer:
         body = deepcopy(request.json)
