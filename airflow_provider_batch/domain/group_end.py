@@ -11,7 +11,7 @@ from typing import Any
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.cost import Cost
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages, utc
-from airflow_provider_batch.domain.group_job import end_jobs
+from airflow_provider_batch.domain.group_job import end_jobs, generations_of
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.node_hours import (
     NO_HOURS,
@@ -166,14 +166,18 @@ def finish_group(
     :param group: whose jobs.
     :param delete_jobs: delete the jobs with their tasks and files.
     :param delete_pool: id of a pool to delete; None to keep it.
+    # A pool that a job brought goes with it, so what its nodes are is read before.
+    pools = {}
+    for generation in (yield from generations_of(group)):
+        if generation.batch_pool_id is not None:
+            pools[generation.batch_pool_id] = yield from read_pool_machines(generation.batch_pool_id)
     """
     generations = yield from end_jobs(group, "AirflowGroupFinished")
     tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
     for generation in generations:
         yield from _await_job_end(generation.batch_job_id)
         tasks += yield from _tasks_of(generation.batch_job_id)
-    pools = {}
-    for batch_pool_id in sorted(({_pool_of(task) for _, task in tasks} | {delete_pool or ""}) - {""}):
+    for batch_pool_id in sorted(({_pool_of(task) for _, task in tasks} | {delete_pool or ""}) - {"", *pools}):
         pools[batch_pool_id] = yield from read_pool_machines(batch_pool_id)
     machines = {batch_pool_id: pool.machines for batch_pool_id, pool in pools.items()}
     figures = add_up([generation.batch_job_id for generation in generations], tasks, machines)

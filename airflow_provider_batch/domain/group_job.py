@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import collection, ids, polling, requests
+from airflow_provider_batch.domain.auto_pools import await_auto_pool, brings_pool, pool_info, pool_of
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.job_creation import create_job
@@ -72,7 +73,7 @@ LOOK_AHEAD = 10
 RETIRE_PATIENCE = 120.0
 
 #: what is read of a generation
-_GENERATION_SELECT = ("id", "state", "metadata", "executionInfo")
+_GENERATION_SELECT = ("id", "state", "metadata", "poolInfo", "executionInfo")
 _LAUNCH = "airflow_launch"
 _FINGERPRINT = "airflow_graph"
 _BLOCKS = "airflow_blocks"
@@ -87,15 +88,15 @@ class GroupJobPlan:
     What a group's job is like.
 
     :param group: whose job.
-    :param batch_pool_id: its pool.
-    :param job: body of the job without id and pool (REST JSON).
+    :param batch_pool_id: its pool; None when the job brings it.
+    :param job: body of the job without id (REST JSON); with ``poolInfo`` only when it brings its pool.
     :param pool: body of the pool to create or adopt; None for a pool that exists.
     :param wall_clock: greatest life of the job, as an ISO 8601 duration.
     :param labels: further metadata of the job, for people.
     """
 
     group: GroupIdentity
-    batch_pool_id: str
+    batch_pool_id: str | None
     job: Mapping[str, Any] = field(default_factory=dict)
     pool: Mapping[str, Any] | None = None
     wall_clock: str = "P30D"
@@ -109,7 +110,7 @@ class Launched:
 
     :param batch_job_id: the job that it planned into, or the open one.
     :param generation: its generation.
-    :param batch_pool_id: its pool.
+    :param batch_pool_id: its pool; None when the service has not said which one it made for the job.
     :param azure_batch_conn_id: Airflow connection of the Batch account.
     :param account: ARM id of the account, for links; None when the connection does not tell.
     :param blocks: members whose tasks have numbers for ids: the first number and how many.
@@ -117,7 +118,7 @@ class Launched:
 
     batch_job_id: str
     generation: int
-    batch_pool_id: str
+    batch_pool_id: str | None
     azure_batch_conn_id: str
     account: str | None = None
     blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -157,6 +158,7 @@ class Generation:
     :param blocks: as :class:`Launched` has them.
     :param has_full_life: it was created with its full life, since the service would not change it later.
     :param is_unchangeable: it was ended, since the service would not change it.
+    :param batch_pool_id: its pool, where it is known.
     """
 
     number: int
@@ -167,6 +169,7 @@ class Generation:
     blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
     has_full_life: bool = False
     is_unchangeable: bool = False
+    batch_pool_id: str | None = None
 
 
 def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
@@ -221,6 +224,7 @@ def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
         blocks=json.loads(ids.named_value(metadata, _BLOCKS) or "{}"),
         has_full_life=ids.named_value(metadata, _FULL_LIFE) is not None,
         is_unchangeable=(job.json.get("executionInfo") or {}).get("terminateReason") == _UNCHANGEABLE,
+        batch_pool_id=pool_of(job.json),
     )
 
 
@@ -282,7 +286,7 @@ def _create(
     body = {
         **plan.job,
         "id": batch_job_id,
-        "poolInfo": {"poolId": plan.batch_pool_id},
+        "poolInfo": pool_info(plan.job, plan.batch_pool_id, pool_labels(plan.group)),
         "metadata": with_ours(plan.job.get("metadata"), metadata),
         "usesTaskDependencies": True,
         "onAllTasksComplete": "noaction",
@@ -294,8 +298,12 @@ def _create(
         if error.code != "JobExists":
             raise
         return None
-    yield Log(f"Created Batch job {batch_job_id} on pool {plan.batch_pool_id}.")
-    return _generation(plan.group, number, Answer(json={"state": "active", "metadata": metadata}))
+    pool = plan.batch_pool_id
+    if brings_pool(plan.job):
+        pool = yield from await_auto_pool(batch_job_id)
+    yield Log(f"Created Batch job {batch_job_id} on pool {pool}.")
+    created = _generation(plan.group, number, Answer(json={"state": "active", "metadata": metadata}))
+    return replace(created, batch_pool_id=pool)
 
 
 def _update(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
@@ -438,9 +446,10 @@ def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
     """
     Flow: check that the pool exists, or create or adopt the one that is described.
 
-    :param plan: what the job is like.
+    :param plan: what the job is like; a pool that it brings is made with it.
     """
-    yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
+    if not brings_pool(plan.job):
+        yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
 
 
 # --- late members --------------------------------------------------------------------------------
@@ -489,7 +498,7 @@ def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tupl
             return chosen, chosen.launch is None
         if chosen is not None:
             continue
-        yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
+        yield from prepare_pool(plan)
         created = yield from _create_next(plan, found, {})
         if created is not None:
             return created, True

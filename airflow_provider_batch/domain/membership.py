@@ -161,7 +161,7 @@ def _run_again(
     if ids.named_value(planned.json.get("environmentSettings"), ids.PLAN) != plan.task.fingerprint:
         return Refused("it failed in an earlier try and its definition has changed since", (key,))
     try:
-        submission = yield from reactivate(key, planned, outcome, plan.job.batch_pool_id)
+        submission = yield from reactivate(key, planned, outcome, _pool_of(plan))
     except (BatchConflictError, BatchNotFoundError) as error:
         return Refused(f"Batch task {key} cannot be run again ({error.code})", (key,))
     if submission is None:
@@ -187,4 +187,8 @@ def find_member(plan: MemberPlan) -> Flow[Submission | None]:
         answer: Answer = yield requests.get_task(plan.planned)
     except BatchNotFoundError:
         return None
-    return Submission(plan.planned, plan.job.batch_pool_id, answer.etag, shared_job=True)
+    return Submission(plan.planned, _pool_of(plan), answer.etag, shared_job=True)
+
+
+def _pool_of(plan: MemberPlan) -> str | None:
+    return plan.launched.batch_pool_id if plan.launched is not None else plan.job.batch_pool_id

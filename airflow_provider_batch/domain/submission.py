@@ -29,6 +29,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import ids, polling, requests
+from airflow_provider_batch.domain.auto_pools import await_auto_pool, brings_pool, pool_info, pool_of
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.job_creation import create_job
@@ -81,8 +82,8 @@ class TaskPlan:
     :param work: whose work it is.
     :param task: body of the task without its id.
     :param batch_job_id: the job to add it to; None for a job of its own.
-    :param job: body of its own job, without id and pool.
-    :param batch_pool_id: pool of its own job.
+    :param job: body of its own job, without id; with ``poolInfo`` only when the job brings its pool.
+    :param batch_pool_id: pool of its own job; None when the job brings it.
     :param pool: body of a pool to create or adopt; None for a pool that exists.
     :param group: the group that the work is a member of; ``batch_job_id`` is then the group's job.
     :param definition: stands for what the DAG's author wrote, before templates are rendered; groups only.
@@ -223,9 +224,10 @@ def _take_up_own_job(plan: TaskPlan, key: TaskKey, job: Answer) -> Flow[Submissi
     if outcome is not None and outcome.succeeded:
         yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
         etag = task.etag if task else None
-        return Submission(key, plan.batch_pool_id, etag, adopted=True, own_job=True)
+        end_job = _is_ended_by_airflow(plan)
+        return Submission(key, pool_of(job.json), etag, adopted=True, own_job=True, end_job=end_job)
     if not closed and outcome is None:
-        return (yield from _complete_own_job(plan, key, task))
+        return (yield from _complete_own_job(plan, key, task, pool_of(job.json)))
     yield from _end_leftover(job, key.batch_job_id, closed)
     yield Log(_why_next_generation(key.batch_job_id, outcome))
     return None
@@ -272,12 +274,14 @@ def _end_leftover(job: Answer, batch_job_id: str, closed: bool) -> Flow[None]:
 
 
 def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submission]:
-    yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.work))
+    labels = pool_labels(plan.work)
+    if not brings_pool(plan.job):
+        yield from ensure_pool(plan.batch_pool_id, plan.pool, labels)
     metadata = with_ours(plan.job.get("metadata"), ids.job_metadata(plan.work, generation))
     body = {
         **plan.job,
         "id": key.batch_job_id,
-        "poolInfo": {"poolId": plan.batch_pool_id},
+        "poolInfo": pool_info(plan.job, plan.batch_pool_id, labels),
         "metadata": metadata,
         "onAllTasksComplete": "noaction",
         "constraints": {**(plan.job.get("constraints") or {}), "maxWallClockTime": SUBMISSION_WALL_CLOCK},
@@ -292,9 +296,12 @@ def _create_own_job(plan: TaskPlan, key: TaskKey, generation: int) -> Flow[Submi
             raise
         job = yield requests.get_job(key.batch_job_id, select=("id", "metadata"))
         _check_job_owner(plan, key.batch_job_id, job)
-    yield Log(f"Created Batch job {key.batch_job_id} on pool {plan.batch_pool_id}.")
+    pool = plan.batch_pool_id
+    if brings_pool(plan.job):
+        pool = yield from await_auto_pool(key.batch_job_id)
+    yield Log(f"Created Batch job {key.batch_job_id} on pool {pool}.")
     try:
-        return (yield from _complete_own_job(plan, key, None))
+        return (yield from _complete_own_job(plan, key, None, pool))
     except BatchServiceError as error:
         if error.code not in JOB_ENDED:
             yield from _end_refused(key.batch_job_id)
@@ -320,15 +327,19 @@ def _end_refused(batch_job_id: str) -> Flow[None]:
         yield Log(f"The task was refused; Batch job {batch_job_id} was terminated.", "ERROR")
 
 
-def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow[Submission]:
+def _complete_own_job(
+    plan: TaskPlan, key: TaskKey, task: Answer | None, pool: str | None
+) -> Flow[Submission]:
     """Add the task unless it is there, then let the job end with it."""
     if task is None:
-        submission = yield from _add_task(plan, key, plan.batch_pool_id)
+        submission = yield from _add_task(plan, key, pool)
     else:
-        submission = yield from adopt(key, task, plan.batch_pool_id)
-    submission = replace(submission, own_job=True)
+        submission = yield from adopt(key, task, pool)
     constraints = {"maxWallClockTime": DEFAULT_WALL_CLOCK, **(plan.job.get("constraints") or {})}
-    wanted = {"onAllTasksComplete": plan.job.get("onAllTasksComplete") or "terminatejob"}
+    end_job = _is_ended_by_airflow(plan)
+    submission = replace(submission, own_job=True, end_job=end_job)
+    at_the_end = "noaction" if end_job else plan.job.get("onAllTasksComplete") or "terminatejob"
+    wanted = {"onAllTasksComplete": at_the_end}
     for last in (*[False] * (UPDATE_TRIES - 1), True):
         try:
             yield requests.update_job(key.batch_job_id, {**wanted, "constraints": constraints})
@@ -348,12 +359,17 @@ def _complete_own_job(plan: TaskPlan, key: TaskKey, task: Answer | None) -> Flow
     raise AssertionError("the last round returns")
 
 
+def _is_ended_by_airflow(plan: TaskPlan) -> bool:
+    """Tell whether its own job ends when we say so: nodes that go with it take the last output with them."""
+    return brings_pool(plan.job) and "onAllTasksComplete" not in plan.job
+
+
 # --- in a job that exists ------------------------------------------------------------------------
 
 
 def _submit_to_given_job(plan: TaskPlan, batch_job_id: str) -> Flow[Submission]:
     job = yield from _given_job(plan, batch_job_id)
-    pool = _pool_of(job)
+    pool = pool_of(job.json)
     attempt, key, task = yield from newest_attempt(plan, batch_job_id)
     outcome = read_outcome(key, task.json) if task is not None else None
     if task is not None and outcome is None:
@@ -425,13 +441,6 @@ def _check_takes_tasks(batch_job_id: str, job: Answer) -> Flow[None]:
         )
     if state != "active":
         yield Log(f"Batch job {batch_job_id} is {state}: the task waits until it is enabled.", "WARNING")
-
-
-def _pool_of(job: Answer) -> str | None:
-    pool = (job.json.get("executionInfo") or {}).get("poolId") or (job.json.get("poolInfo") or {}).get(
-        "poolId"
-    )
-    return str(pool) if pool else None
 
 
 def reactivate(key: TaskKey, task: Answer, outcome: TaskOutcome, pool: str | None) -> Flow[Submission | None]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_batch.domain import polling, report, requests, waiting
+from airflow_provider_batch.domain.auto_pools import scheduling_error
 from airflow_provider_batch.domain.flow import (
     Flow,
     Log,
@@ -288,6 +289,10 @@ class _Watch:
             answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
             if self._never_runs(state, answer.json):
                 raise BatchTaskLostError(
+            if trouble := scheduling_error(job.json):
+                raise BatchPoolUnusableError(
+                    f"Batch task {self.key} cannot run: the pool of its job could not be made: {trouble}"
+                )
                     f"Batch job {self.key.batch_job_id} is {state} ({reason}); its task "
                     f"{self.key.batch_task_id} has not run and never will."
                 )

@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from functools import cached_property, partial
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain.auto_pools import brings_pool
 from airflow_provider_batch.domain.cost import estimate
 from airflow_provider_batch.domain.explain import explain
 from airflow_provider_batch.domain.flow import Flow, drive
@@ -42,10 +43,11 @@ from airflow_provider_batch.operators.group_graph import (
     launch_graph,
     static_graph,
 )
+from airflow_provider_batch.operators.job_pool import check_one_pool, job_without_pool
 from airflow_provider_batch.operators.identity import group_identity
 from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
-from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, to_iso8601
+from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -54,7 +56,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AzureBatchLaunchOperator"]
 
-_LATER = "chosen-at-run-time"
 #: longest life of a job that the service gives
 _LONGEST_LIFE = timedelta(days=30)
 #: how much longer than its run a job may live: finish is to end it, not its own clock
@@ -99,7 +100,8 @@ class AzureBatchLaunchOperator(BaseOperator):
     :param group_id: id of the group.
     :param batch_pool_id: id of a pool that exists (templated).
     :param batch_pool: description of a pool to create, or to adopt when one of that id fits (templated).
-    :param batch_job: everything else of the job: priority, constraints and so on (templated).
+    :param batch_job: everything else of the job: priority, constraints and so on (templated); it may bring
+        its pool (``auto_pool_specification``).
     :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
     :param wall_clock: greatest life of the job; None for what is left of the run's own time limit, at most 30
         days.
@@ -133,27 +135,23 @@ class AzureBatchLaunchOperator(BaseOperator):
         self._plans_into_it = False
 
     def _check(self) -> None:
-        if (self.batch_pool is None) == (self.batch_pool_id is None):
-            raise SpecError("batch_pool_id", "name a pool, or describe one (batch_pool), and not both")
         if self.batch_pool is not None and not decided_later(self.batch_pool):
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if self.batch_job is not None and not decided_later(self.batch_job):
+        check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
             self.batch_job = self._job_body()
         if self.wall_clock is not None and not timedelta() < self.wall_clock <= _LONGEST_LIFE:
             raise SpecError("wall_clock", f"{self.wall_clock} is not between 0 and 30 days")
         mask_sas([self.batch_pool, self.batch_job])
 
     def _job_body(self) -> dict[str, Any]:
-        body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
+        body = job_without_pool(self.batch_job)
         for name, why in (
             ("id", "the group chooses it, so that nothing is submitted twice"),
-            ("poolInfo", "give the pool as batch_pool_id or batch_pool"),
             ("onAllTasksComplete", "the job stays open until the group's finish ends it"),
             ("usesTaskDependencies", "a group's job always has them"),
         ):
-            if name not in body:
-                continue
-            if body.pop(name) not in (_LATER, {"poolId": _LATER}):
+            if name in body:
                 raise SpecError(f"batch_job.{name}", why)
         return body
 
@@ -204,7 +202,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             launched = Launched(
                 batch_job_id=generation.batch_job_id,
                 generation=generation.number,
-                batch_pool_id=plan.batch_pool_id,
+                batch_pool_id=generation.batch_pool_id or plan.batch_pool_id,
                 azure_batch_conn_id=self.azure_batch_conn_id,
                 account=self._account(),
                 blocks=generation.blocks,
@@ -228,10 +226,13 @@ class AzureBatchLaunchOperator(BaseOperator):
         :param hook: hook of the group's connection.
         """
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        job = self._job_body()
+        check_one_pool(self.batch_pool_id, self.batch_pool, job)
+        batch_pool_id = pool["id"] if pool else self.batch_pool_id
         return GroupJobPlan(
             group=group_identity(context, hook.connection.deployment_id, self.group_id),
-            batch_pool_id=str(pool["id"] if pool else self.batch_pool_id),
-            job=self._job_body(),
+            batch_pool_id=None if batch_pool_id is None else str(batch_pool_id),
+            job=job,
             pool=pool,
             wall_clock=to_iso8601(self._life(context)),
             # A run that finished and was cleared has jobs of its own: this tells them apart.
@@ -283,9 +284,12 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
         """Say what the pool may cost; of one that is only named, nothing is known without asking."""
-        if plan.pool is None:
+        described = plan.pool
+        if brings_pool(plan.job):
+            described = {"id": "of the job", **plan.job["poolInfo"]["autoPoolSpecification"]["pool"]}
+        if described is None:
             return
-        most = estimate(plan.pool)
+        most = estimate(described)
         prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
         self.log.info("%s", most.text(prices, self._life(context)))
 

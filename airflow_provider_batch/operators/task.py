@@ -30,6 +30,7 @@ from airflow_provider_batch.domain.termination import await_end, terminate
 from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -41,7 +42,8 @@ from airflow_provider_batch.links.portal import (
 from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
 from airflow_provider_batch.operators.group_settings import batch_group_of
 from airflow_provider_batch.operators.identity import work_identity
-from airflow_provider_batch.specs import decided_later, job_to_rest, pool_to_rest, task_to_rest
+from airflow_provider_batch.operators.job_pool import LATER, check_one_pool, job_without_pool
+from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
@@ -55,8 +57,6 @@ if TYPE_CHECKING:
 
 __all__ = ["AzureBatchTaskOperator"]
 
-#: stands for an id that is chosen when the task runs
-_LATER = "chosen-at-run-time"
 #: seconds that a kill waits for the end of the Batch task; Airflow gives a killed task a minute
 _KILL_PATIENCE = 20.0
 #: Airflow 2 looks for deferred tasks that timed out every 15 s; ours must be sooner
@@ -96,8 +96,10 @@ class AzureBatchTaskOperator(BaseOperator):
     * *Batch's own retries* (``maxTaskRetryCount``) happen within one Airflow try.
 
     The returned XCom has ``batch_job_id``, ``batch_task_id``, ``batch_pool_id``, ``node_id``, ``exit_code``,
-    ``result``, ``start_time``, ``end_time``, ``retry_count``, ``requeue_count`` and ``output_url``. Job, task
-    and pool are in the XCom ``batch_task`` as soon as the task is submitted.
+    ``result``, ``start_time``, ``end_time``, ``retry_count``, ``requeue_count`` and ``output_url``, and what
+    the last run held and cost: ``node_hours``, ``spot_node_hours``, ``core_hours``, ``cost`` and ``currency``
+    (None where that is not known). Job, task and pool are in the XCom ``batch_task`` as soon as the task is
+    submitted.
 
     Example::
 
@@ -117,7 +119,8 @@ class AzureBatchTaskOperator(BaseOperator):
     :param batch_pool_id: id of a pool that exists (templated).
     :param batch_pool: description of a pool to create, or to adopt when one of that id fits (templated).
     :param batch_job_id: id of a job that exists, to add the task to (templated). The job decides the pool.
-    :param batch_job: everything else of its own job, for example priority and constraints (templated).
+    :param batch_job: everything else of its own job, for example priority and constraints (templated); with
+        ``auto_pool_specification`` the job brings its pool, which is deleted when the job ends.
     :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
     :param deferrable: wait in the triggerer instead of on the worker; by default as
         ``[operators] default_deferrable`` says.
@@ -249,10 +252,8 @@ class AzureBatchTaskOperator(BaseOperator):
                         name,
                         "a job that exists (batch_job_id) has its own pool and settings; leave one out",
                     )
-        elif self.batch_pool is None and self.batch_pool_id is None:
-            raise SpecError("batch_pool_id", "missing: name a pool, describe one (batch_pool), or name a job")
-        elif self.batch_pool is not None and self.batch_pool_id is not None:
-            raise SpecError("batch_pool_id", "batch_pool has an id of its own; leave one of them out")
+        else:
+            check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
         for name, value in (("batch_pool_id", self.batch_pool_id), ("batch_job_id", self.batch_job_id)):
             if value is not None and not decided_later(value) and not is_legal_id(str(value)):
                 raise SpecError(name, f"{value!r} is no id: 1 to 64 letters, digits, hyphens and underscores")
@@ -275,13 +276,11 @@ class AzureBatchTaskOperator(BaseOperator):
         self.azure_batch_conn_id = group.azure_batch_conn_id
 
     def _job_body(self) -> dict[str, Any]:
-        body = job_to_rest(self.batch_job or {}, "batch_job", batch_job_id=_LATER, batch_pool_id=_LATER)
-        if body.pop("id") != _LATER:
+        body = job_without_pool(self.batch_job)
+        if "id" in body:
             raise SpecError(
                 "batch_job.id", "the operator chooses the id; to use a job that exists give batch_job_id"
             )
-        if body.pop("poolInfo") != {"poolId": _LATER}:
-            raise SpecError("batch_job.poolInfo", "give the pool as batch_pool_id or batch_pool")
         return body
 
     def task_body(self) -> dict[str, Any]:
@@ -310,8 +309,8 @@ class AzureBatchTaskOperator(BaseOperator):
             if name in given:
                 raise SpecError(f"batch_task.{name}", f"is given as {parameter} too; leave one of them out")
             given[name] = list(value) if name == "resourceFiles" and not decided_later(value) else value
-        body = task_to_rest(given, "batch_task", batch_task_id=_LATER)
-        if body.pop("id") != _LATER:
+        body = task_to_rest(given, "batch_task", batch_task_id=LATER)
+        if body.pop("id") != LATER:
             raise SpecError(
                 "batch_task.id", "the operator chooses the id, so that nothing is submitted twice"
             )
@@ -446,7 +445,8 @@ class AzureBatchTaskOperator(BaseOperator):
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
-        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed, self._hold))
+        port, prices = self.hook.get_conn(), partial(price_table, self.hook.connection, log=self.log)
+        return drive(flow, WorkerEffects(port, self.log, lambda: self._killed, self._hold, prices))
 
     def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()

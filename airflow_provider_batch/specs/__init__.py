@@ -16,7 +16,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from airflow_provider_batch.specs.auto_pool import AutoPoolSpec
     from airflow_provider_batch.specs.autoscale import Autoscale
+    from airflow_provider_batch.specs.autoscale_nodes import SpotWithFallback
+    from airflow_provider_batch.specs.autoscale_rules import (
+        FixedNodes,
+        PendingTasks,
+        ResourceUsage,
+        Rule,
+        WorkingHours,
+        greatest,
+        least,
+    )
     from airflow_provider_batch.specs.comparison import fingerprint, pool_differences
     from airflow_provider_batch.specs.constraints import JobConstraints, TaskConstraints
     from airflow_provider_batch.specs.container import (
@@ -53,6 +64,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ApplicationPackage",
+    "AutoPoolSpec",
     "AutoUser",
     "Autoscale",
     "AzureFilesMount",
@@ -65,6 +77,7 @@ __all__ = [
     "DiskEncryption",
     "ExitConditions",
     "ExitOptions",
+    "FixedNodes",
     "InboundEndpoint",
     "JobConstraints",
     "JobSpec",
@@ -74,10 +87,14 @@ __all__ = [
     "OsDisk",
     "OutputFile",
     "OutputFileDestination",
+    "PendingTasks",
     "PoolSpec",
     "PublicIpAddresses",
     "ResourceFile",
+    "ResourceUsage",
+    "Rule",
     "SecurityProfile",
+    "SpotWithFallback",
     "StartTask",
     "TaskConstraints",
     "TaskDependencies",
@@ -86,10 +103,13 @@ __all__ = [
     "UserAccount",
     "UserIdentity",
     "VmImage",
+    "WorkingHours",
     "decided_later",
     "fingerprint",
     "from_iso8601",
+    "greatest",
     "job_to_rest",
+    "least",
     "pool_differences",
     "pool_to_rest",
     "task_to_rest",
@@ -97,7 +117,18 @@ __all__ = [
 ]
 
 _MODULES: Final = {
+    "auto_pool": ("AutoPoolSpec",),
     "autoscale": ("Autoscale",),
+    "autoscale_nodes": ("SpotWithFallback",),
+    "autoscale_rules": (
+        "FixedNodes",
+        "PendingTasks",
+        "ResourceUsage",
+        "Rule",
+        "WorkingHours",
+        "greatest",
+        "least",
+    ),
     "comparison": (
         "fingerprint",
         "pool_differences",

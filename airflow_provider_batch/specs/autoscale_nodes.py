@@ -27,6 +27,10 @@ class SpotWithFallback:
     next evaluation counts as missing: with an interval shorter than what Azure takes to allocate, dedicated
     nodes stand in meanwhile.
 
+    Example::
+
+        Autoscale.of(PendingTasks(), max_nodes=50, spot=SpotWithFallback(max_dedicated_nodes=10))
+
     :param min_dedicated_nodes: dedicated before any spot node is asked for; nobody preempts them.
     :param max_dedicated_nodes: most dedicated nodes, whatever is missing.
     """

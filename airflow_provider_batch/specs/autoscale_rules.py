@@ -273,6 +273,10 @@ class FixedNodes(Rule):
     """
     Always so many nodes; of use within :func:`greatest`, :func:`least` and :class:`WorkingHours`.
 
+    Example::
+
+        greatest(FixedNodes(2), PendingTasks(tasks_per_node=20))
+
     :param nodes: 0 or more.
     """
 

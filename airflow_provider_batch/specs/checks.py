@@ -81,6 +81,8 @@ def _unknown(name: Any, known: Mapping[str, Member], definition: str) -> str:
     same = squashed.get(name.replace("_", "").replace("-", "").lower()) or _PYTHON_NAMES.get(name)
     if same in known:
         return f"unknown field; REST JSON spells it {same!r}"
+    if same is None and name == "id" and definition == "BatchPoolSpecification":
+        return "the service makes the id of a job's own pool; auto_pool_id_prefix is how it begins"
     if name in RETIRED and definition in (POOL, JOB, TASK, "BatchPoolSpecification", "BatchPoolInfo"):
         return f"not a field of API {API_VERSION}: {RETIRED[name]}"
     close = difflib.get_close_matches(name.lower(), squashed, n=1, cutoff=0.6)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from airflow_provider_batch.specs.base import Flag, Json, Number, Spec, named_values, rest
 from airflow_provider_batch.specs.constraints import JobConstraints
 from airflow_provider_batch.specs.schema import JOB
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.specs.auto_pool import AutoPoolSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,7 +25,7 @@ class JobSpec(Spec):
 
     :param job_id: 1 to 64 letters, digits, hyphens and underscores.
     :param pool_id: the pool that it runs on.
-    :param auto_pool_specification: REST JSON of a pool of its own, instead of ``pool_id``.
+    :param auto_pool_specification: a pool that comes and goes with the job, instead of ``pool_id``.
     :param display_name: any text of at most 1,024 characters.
     :param priority: -1000 (lowest) to 1000; 0 when left out.
     :param max_parallel_tasks: at least 1, or -1 for no limit.
@@ -42,7 +45,7 @@ class JobSpec(Spec):
 
     job_id: str | None = field(default=None, metadata=rest("id"))
     pool_id: str | None = field(default=None, metadata=rest("poolInfo.poolId"))
-    auto_pool_specification: Json | None = field(
+    auto_pool_specification: AutoPoolSpec | Json | None = field(
         default=None, metadata=rest("poolInfo.autoPoolSpecification")
     )
     display_name: str | None = None

@@ -273,7 +273,9 @@ def _pool_of_job(path: str, info: Body) -> None:
     )
 
 
-def _auto_pool_prefix(path: str, auto_pool: Body) -> None:
+def _auto_pool(path: str, auto_pool: Body) -> None:
+    if "pool" not in auto_pool:
+        raise SpecError(f"{path}.pool", "is required and missing; give AutoPoolSpec(pool=PoolSpec(...))")
     prefix = auto_pool.get("autoPoolIdPrefix", "")
     if not decided_later(prefix) and not _PREFIX.fullmatch(prefix):
         raise SpecError(f"{path}.autoPoolIdPrefix", "may hold letters, digits, hyphens and underscores only")
@@ -284,6 +286,16 @@ def _release_needs_preparation(path: str, job: Body) -> None:
         raise SpecError(
             f"{path}.jobReleaseTask",
             "needs a jobPreparationTask: it runs on the nodes that the preparation task ran on",
+        )
+
+
+def _pool_lives_with_job(path: str, job: Body) -> None:
+    auto_pool = job["poolInfo"].get("autoPoolSpecification") if isinstance(job["poolInfo"], Mapping) else None
+    if isinstance(auto_pool, Mapping) and auto_pool.get("poolLifetimeOption") == "jobschedule":
+        raise SpecError(
+            f"{path}.poolInfo.autoPoolSpecification.poolLifetimeOption",
+            "must be job: only the jobs of a job schedule share a pool with the lifetime jobschedule;"
+            " for a pool that several jobs use, describe it (batch_pool)",
         )
 
 
@@ -391,10 +403,11 @@ _POOL: Final = (_has_image, _sizing, _pool_packages, _distinct("metadata"), _dis
 #: rules by definition; each runs wherever an object of the definition stands
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "AzureBlobFileSystemConfiguration": (_blobfuse,),
-    "BatchAutoPoolSpecification": (_auto_pool_prefix,),
+    "BatchAutoPoolSpecification": (_auto_pool,),
     "BatchContainerConfiguration": (_registries_have_images,),
     "BatchInboundNatPool": (_ports,),
     "BatchJobCreateOptions": (
+        _pool_lives_with_job,
         _release_needs_preparation,
         _parallel_tasks,
         _distinct("commonEnvironmentSettings"),

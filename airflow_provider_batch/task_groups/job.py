@@ -82,7 +82,8 @@ class AzureBatchJobTaskGroup(TaskGroup):
     :param batch_pool: description of a pool to create, or to adopt when one of that id fits (templated).
     :param batch_job: everything else of the job, for example priority, constraints and common environment: a
         :class:`~airflow_provider_batch.specs.JobSpec`, REST JSON, or an ``azure.batch.models`` object
-        (templated).
+        (templated). With ``auto_pool_specification`` the job brings its pool, which is deleted when finish
+        ends the job; leave ``batch_pool_id`` and ``batch_pool`` out then.
     :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
     :param wall_clock: greatest life of the job; None for what is left of the run's own time limit, at most 30
         days.

@@ -14,6 +14,7 @@ IMAGE = {"publisher": "canonical", "offer": "o", "sku": "s"}
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 22.04"}
 POOL_BODY: dict[str, Any] = {"id": "p", "vmSize": "standard_d2s_v5", "virtualMachineConfiguration": MACHINE}
 JOB_BODY: dict[str, Any] = {"id": "j", "poolInfo": {"poolId": "p"}}
+AUTO_POOL: dict[str, Any] = {name: value for name, value in POOL_BODY.items() if name != "id"}
 TASK_BODY: dict[str, Any] = {"id": "t", "commandLine": "/bin/true"}
 FORMULA = {"enableAutoScale": True, "autoScaleFormula": "$TargetDedicatedNodes=1;"}
 
@@ -255,9 +256,23 @@ def test_ports_that_the_service_keeps_or_too_few_of_them_are_refused(fields, nam
 
 
 def test_a_job_runs_on_exactly_one_kind_of_pool():
-    auto = {"poolLifetimeOption": "job"}
+    auto = {"poolLifetimeOption": "job", "pool": AUTO_POOL}
     assert refused_job(poolInfo={}).path == "job.poolInfo"
     assert refused_job(poolInfo={"poolId": "p", "autoPoolSpecification": auto}).path == "job.poolInfo"
+
+
+def test_an_auto_pool_is_described_and_lives_with_its_job():
+    auto = {"poolLifetimeOption": "job", "pool": AUTO_POOL}
+    body = {name: value for name, value in JOB_BODY.items() if name != "poolInfo"}
+    assert job_to_rest({**body, "poolInfo": {"autoPoolSpecification": auto}})["poolInfo"]
+    place = "job.poolInfo.autoPoolSpecification"
+    for changed, path in (
+        ({"pool": None}, f"{place}.pool"),
+        ({"poolLifetimeOption": "jobschedule"}, f"{place}.poolLifetimeOption"),
+        ({"pool": {**AUTO_POOL, "id": "p"}}, f"{place}.pool.id"),
+        ({"pool": {**AUTO_POOL, "autoScaleFormula": "$x = 1;"}}, f"{place}.pool.autoScaleFormula"),
+    ):
+        assert refused_job(poolInfo={"autoPoolSpecification": {**auto, **changed}}).path == path
 
 
 def test_a_release_task_needs_a_preparation_task():
@@ -271,7 +286,7 @@ def test_no_parallel_task_at_all_is_refused():
 
 @pytest.mark.parametrize("prefix", ["a b", "x" * 21])
 def test_an_illegal_prefix_of_an_auto_pool_is_refused(prefix):
-    auto = {"poolLifetimeOption": "job", "autoPoolIdPrefix": prefix}
+    auto = {"poolLifetimeOption": "job", "autoPoolIdPrefix": prefix, "pool": AUTO_POOL}
     error = refused_job(poolInfo={"autoPoolSpecification": auto})
     assert error.path == "job.poolInfo.autoPoolSpecification.autoPoolIdPrefix"
 
