@@ -166,12 +166,12 @@ def finish_group(
     :param group: whose jobs.
     :param delete_jobs: delete the jobs with their tasks and files.
     :param delete_pool: id of a pool to delete; None to keep it.
+    """
     # A pool that a job brought goes with it, so what its nodes are is read before.
     pools = {}
     for generation in (yield from generations_of(group)):
         if generation.batch_pool_id is not None:
             pools[generation.batch_pool_id] = yield from read_pool_machines(generation.batch_pool_id)
-    """
     generations = yield from end_jobs(group, "AirflowGroupFinished")
     tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
     for generation in generations:

@@ -286,13 +286,13 @@ class _Watch:
         state = lower(job.json.get("state"))
         if state in JOB_CLOSED:
             reason = (job.json.get("executionInfo") or {}).get("terminateReason") or "no reason given"
-            answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
-            if self._never_runs(state, answer.json):
-                raise BatchTaskLostError(
             if trouble := scheduling_error(job.json):
                 raise BatchPoolUnusableError(
                     f"Batch task {self.key} cannot run: the pool of its job could not be made: {trouble}"
                 )
+            answer: Answer = yield requests.get_task(self.key, TASK_SELECT)
+            if self._never_runs(state, answer.json):
+                raise BatchTaskLostError(
                     f"Batch job {self.key.batch_job_id} is {state} ({reason}); its task "
                     f"{self.key.batch_task_id} has not run and never will."
                 )

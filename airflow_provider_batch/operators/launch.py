@@ -43,8 +43,8 @@ from airflow_provider_batch.operators.group_graph import (
     launch_graph,
     static_graph,
 )
-from airflow_provider_batch.operators.job_pool import check_one_pool, job_without_pool
 from airflow_provider_batch.operators.identity import group_identity
+from airflow_provider_batch.operators.job_pool import check_one_pool, job_without_pool
 from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
@@ -138,8 +138,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         if self.batch_pool is not None and not decided_later(self.batch_pool):
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if self.batch_job is not None and not decided_later(self.batch_job):
-        check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
             self.batch_job = self._job_body()
+        check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
         if self.wall_clock is not None and not timedelta() < self.wall_clock <= _LONGEST_LIFE:
             raise SpecError("wall_clock", f"{self.wall_clock} is not between 0 and 30 days")
         mask_sas([self.batch_pool, self.batch_job])
