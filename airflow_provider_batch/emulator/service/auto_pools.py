@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.emulator import errors
@@ -13,6 +14,7 @@ from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolSpec
 from airflow_provider_batch.emulator.model.states import PoolLifetime
 from airflow_provider_batch.emulator.service.checks import within
+from airflow_provider_batch.emulator.service.images import check_support
 from airflow_provider_batch.emulator.service.pools import pool_spec
 from airflow_provider_batch.emulator.wire.durations import format_duration
 from airflow_provider_batch.emulator.wire.fields import Json
@@ -62,6 +64,13 @@ def auto_pool_of(pool_info: Mapping[str, Any]) -> AutoPoolSpec | None:
 def _pool(given: Mapping[str, Any]) -> PoolSpec:
     with within(f"{_PATH}.pool"):
         return pool_spec({**given, **_NO_ID})
+
+
+def check_auto_pool_support(spec: JobSpec, now: datetime) -> None:
+    """Refuse a new job whose pool would have an image that the service has given up."""
+    if spec.auto_pool is not None:
+        with within(f"{_PATH}.pool"):
+            check_support(spec.auto_pool.pool.definition["virtualMachineConfiguration"], now)
 
 
 def check_single_job(spec: JobSpec) -> None:

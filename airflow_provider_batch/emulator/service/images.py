@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.wire.fields import Json
+from airflow_provider_batch.emulator.wire.times import parse_time
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class SupportedImage:
     """
     One Marketplace image.
 
-    :param batch_support_end_of_life: time after which Batch no longer supports it, as it goes over the wire.
+    :param batch_support_end_of_life: time from which on Batch creates no pools with it, as it goes over the
+        wire.
     """
 
     publisher: str
@@ -40,15 +43,44 @@ SUPPORTED_IMAGES = (
     SupportedImage(
         "almalinux", "almalinux-x86_64", "9-gen2", "batch.node.el 9", verification_type="unverified"
     ),
-    SupportedImage("canonical", "0001-com-ubuntu-server-focal", "20_04-lts", "batch.node.ubuntu 20.04"),
+    SupportedImage(
+        "canonical",
+        "0001-com-ubuntu-server-focal",
+        "20_04-lts",
+        "batch.node.ubuntu 20.04",
+        batch_support_end_of_life="2025-05-31T00:00:00Z",
+    ),
     SupportedImage("canonical", "0001-com-ubuntu-server-jammy", "22_04-lts", "batch.node.ubuntu 22.04"),
     SupportedImage("canonical", "0001-com-ubuntu-server-jammy", "22_04-lts-gen2", "batch.node.ubuntu 22.04"),
     SupportedImage("canonical", "ubuntu-24_04-lts", "server", "batch.node.ubuntu 24.04"),
     SupportedImage("canonical", "ubuntu-24_04-lts", "server-gen1", "batch.node.ubuntu 24.04"),
+    SupportedImage(
+        "debian",
+        "debian-9",
+        "9",
+        "batch.node.debian 9",
+        verification_type="unverified",
+        batch_support_end_of_life="2022-06-30T00:00:00Z",
+    ),
+    SupportedImage(
+        "debian",
+        "debian-10",
+        "10",
+        "batch.node.debian 10",
+        batch_support_end_of_life="2024-06-30T00:00:00Z",
+    ),
     SupportedImage("debian", "debian-11", "11", "batch.node.debian 11"),
     SupportedImage("debian", "debian-11", "11-gen2", "batch.node.debian 11"),
     SupportedImage("debian", "debian-12", "12", "batch.node.debian 12"),
     SupportedImage("debian", "debian-12", "12-gen2", "batch.node.debian 12"),
+    SupportedImage(
+        "microsoft-azure-batch",
+        "ubuntu-server-container",
+        "20-04-lts",
+        "batch.node.ubuntu 20.04",
+        capabilities=("DockerCompatible",),
+        batch_support_end_of_life="2025-05-31T00:00:00Z",
+    ),
     SupportedImage(
         "microsoft-dsvm",
         "ubuntu-hpc",
@@ -108,6 +140,21 @@ def check_image(configuration: Mapping[str, Any], path: str = "virtualMachineCon
         raise errors.invalid_property_value(f"{path}.nodeAgentSKUId", agent, reason)
     if matching[0].os_type == "windows":
         raise errors.not_implemented("Windows nodes")
+
+
+def check_support(configuration: Mapping[str, Any], now: datetime) -> None:
+    """
+    Check that pools are still created with an image; those that exist keep it.
+
+    :param configuration: ``virtualMachineConfiguration`` of a new pool, checked.
+    :raises ServiceError: ``InvalidPropertyValue``.
+    """
+    for image in _images_like(configuration["imageReference"]):
+        end = image.batch_support_end_of_life
+        if end is not None and parse_time(end) <= now:
+            reason = f"Batch supports the image until {end}"
+            path = "virtualMachineConfiguration.imageReference"
+            raise errors.invalid_property_value(path, f"{image.publisher} {image.offer} {image.sku}", reason)
 
 
 def _images_like(reference: Mapping[str, Any]) -> list[SupportedImage]:

@@ -22,6 +22,7 @@ from airflow_provider_batch.emulator.model.states import (
 from airflow_provider_batch.emulator.service.auto_pools import (
     auto_pool_of,
     auto_pool_with_defaults,
+    check_auto_pool_support,
     check_single_job,
     with_same_pool,
 )
@@ -88,6 +89,7 @@ class Jobs:
         check_display_name(body)
         spec = job_spec(body)
         check_single_job(spec)
+        check_auto_pool_support(spec, self._engine.now())
         return self._engine.create_job(spec)
 
     def get(self, job_id: str, conditions: Conditions, query: Query, links: Links) -> Found:

@@ -30,7 +30,7 @@ from airflow_provider_batch.emulator.service.checks import (
 )
 from airflow_provider_batch.emulator.service.commands import command_of
 from airflow_provider_batch.emulator.service.containers import registries_of
-from airflow_provider_batch.emulator.service.images import check_image
+from airflow_provider_batch.emulator.service.images import check_image, check_support
 from airflow_provider_batch.emulator.service.networks import check_endpoints
 from airflow_provider_batch.emulator.service.pool_software import check_packages, mounts_of, pool_packages
 from airflow_provider_batch.emulator.service.results import Found, check_readable
@@ -88,6 +88,7 @@ class Pools:
         :param managed: what only the management plane can say of it: identities, tags.
         """
         spec = pool_spec(body)
+        check_support(spec.definition["virtualMachineConfiguration"], self._engine.now())
         spec = replace(spec, definition={**spec.definition, **(managed or {})})
         with self._engine.reading() as state:
             check_packages(state, spec.packages)
