@@ -18,6 +18,7 @@ __all__ = [
     "Credential",
     "DefaultChain",
     "ManagedIdentity",
+    "ManagementSettings",
     "SharedKey",
     "WorkloadIdentity",
     "is_loopback",
@@ -98,15 +99,20 @@ class Cloud:
     :param suffix: end of the host names of its Batch accounts.
     :param scope: what a token for Batch is asked for; two slashes, as the vendor SDK asks.
     :param authority_host: where tokens are asked for.
+    :param management_url: address of Azure Resource Manager.
     """
 
     suffix: str
     scope: str
     authority_host: str
+    management_url: str
 
 
 _PUBLIC = Cloud(
-    ".batch.azure.com", "https://batch.core.windows.net//.default", "https://login.microsoftonline.com"
+    ".batch.azure.com",
+    "https://batch.core.windows.net//.default",
+    "https://login.microsoftonline.com",
+    "https://management.azure.com",
 )
 _CLOUDS = (
     _PUBLIC,
@@ -114,11 +120,13 @@ _CLOUDS = (
         ".batch.usgovcloudapi.net",
         "https://batch.core.usgovcloudapi.net//.default",
         "https://login.microsoftonline.us",
+        "https://management.usgovcloudapi.net",
     ),
     Cloud(
         ".batch.chinacloudapi.cn",
         "https://batch.chinacloudapi.cn//.default",
         "https://login.chinacloudapi.cn",
+        "https://management.chinacloudapi.cn",
     ),
 )
 
@@ -147,6 +155,23 @@ class AccountSettings:
     def authority(self) -> str:
         """Address that Entra ID tokens are asked for."""
         return self.authority_host or self.cloud.authority_host
+
+
+@dataclass(frozen=True)
+class ManagementSettings:
+    """
+    Which account the management plane (Azure Resource Manager) is asked about.
+
+    :param account: account and identity; the identity is no shared key.
+    :param subscription_id: subscription of the account.
+    :param resource_group: resource group of the account.
+    :param account_name: name of the account.
+    """
+
+    account: AccountSettings
+    subscription_id: str
+    resource_group: str
+    account_name: str
 
 
 def is_loopback(host: str) -> bool:

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from importlib import import_module, util
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
 from typing import Any
 
-from airflow_provider_batch.client.account import SharedKey
-from airflow_provider_batch.domain.quotas import Quotas
+from airflow_provider_batch.domain.flow import Flow
+from airflow_provider_batch.domain.quotas import Quotas, warn_of_quotas
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.connection import BatchConnection
+from airflow_provider_batch.hooks.management import (
+    has_management_package,
+    management_settings,
+    names_management,
+)
 
-__all__ = ["account_quotas", "knows_quotas"]
-
-
-def knows_quotas(connection: BatchConnection) -> bool:
-    """
-    Tell whether a connection may ask the management plane; nothing is asked.
-
-    :param connection: settings of the connection.
-    """
-    place = (connection.subscription_id, connection.resource_group, connection.account_name)
-    return all(place) and not isinstance(connection.account.credential, SharedKey)
+__all__ = ["account_quotas", "quota_warning"]
 
 
 def account_quotas(connection: BatchConnection, log: Any) -> Quotas | None:
@@ -33,20 +30,28 @@ def account_quotas(connection: BatchConnection, log: Any) -> Quotas | None:
     :param connection: settings of the connection.
     :param log: where it is said when they could not be read.
     """
-    if not knows_quotas(connection):
+    if not names_management(connection):
         return None
-    if util.find_spec("azure.mgmt") is None or util.find_spec("azure.mgmt.batch") is None:
+    if not has_management_package():
         log.info("Quotas are not looked at: install airflow-provider-batch[management].")
         return None
+    settings = management_settings(connection)
     client = import_module("airflow_provider_batch.client.account_quotas")
     try:
-        quotas: Quotas = client.read_quotas(
-            connection.account,
-            connection.subscription_id,
-            connection.resource_group,
-            connection.account_name,
-        )
+        quotas: Quotas = client.read_quotas(settings)
     except AzureBatchError as error:
         log.info("Quotas are not looked at: %s", error)
         return None
     return quotas
+
+
+def quota_warning(pool: Mapping[str, Any], connection: BatchConnection, log: Any) -> Flow[None]:
+    """
+    Flow: say what a pool that is to be created lacks, where the connection can know it. Never an error.
+
+    :param pool: the pool (REST JSON).
+    :param connection: settings of the connection.
+    :param log: where it is said when the quotas could not be read.
+    """
+    if names_management(connection):
+        yield from warn_of_quotas(pool, partial(account_quotas, connection, log))

@@ -22,13 +22,12 @@ from airflow_provider_batch.domain.graph_blocks import Block, dependencies, inte
 from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.labels import with_ours
 from airflow_provider_batch.domain.polling import is_transient
-from airflow_provider_batch.domain.quotas import warn_of_quotas
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.prices import price_table
-from airflow_provider_batch.hooks.quotas import account_quotas, knows_quotas
+from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -184,7 +183,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             plan = self._group_job = self.job_plan(context, self.hook)
             graph, rendered = self._render_members(context)
             blocks = integer_blocks(graph, rendered.widths)
-            self._warn_of_quotas(plan)
+            if plan.pool is not None:
+                self._run(quota_warning(plan.pool, self.hook.connection, self.log))
             self._run(group_job.prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,
@@ -276,11 +276,6 @@ class AzureBatchLaunchOperator(BaseOperator):
             done.added,
             done.existed,
         )
-
-    def _warn_of_quotas(self, plan: GroupJobPlan) -> None:
-        if plan.pool is not None and knows_quotas(self.hook.connection):
-            quotas = partial(account_quotas, self.hook.connection, self.log)
-            self._run(warn_of_quotas(plan.pool, quotas))
 
     def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
         """Say what the pool may cost; of one that is only named, nothing is known without asking."""

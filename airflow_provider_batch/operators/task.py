@@ -456,7 +456,15 @@ class AzureBatchTaskOperator(BaseOperator):
             member = member_plan(self, context, refused)
             return _Work(partial(submit_member, member), partial(find_member, member))
         plan = self._make_plan(context)
-        return _Work(partial(submissions.submit, plan), partial(submissions.find_submitted, plan))
+        return _Work(partial(self._submit_plan, plan), partial(submissions.find_submitted, plan))
+
+    def _submit_plan(self, plan: TaskPlan) -> Flow[Submission]:
+        if plan.pool is not None:
+            # Few tasks bring their pool with them, and every DAG imports this module.
+            from airflow_provider_batch.hooks.quotas import quota_warning
+
+            yield from quota_warning(plan.pool, self.hook.connection, self.log)
+        return (yield from submissions.submit(plan))
 
     def _make_plan(self, context: Context) -> TaskPlan:
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None

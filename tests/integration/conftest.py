@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
+from airflow_provider_batch.client.account import ManagementSettings
 from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.domain.pool_adoption import adopt_pool
+from airflow_provider_batch.emulator import DEFAULT_RESOURCE_GROUP, DEFAULT_SUBSCRIPTION_ID
+from airflow_provider_batch.hooks import management as hook_management
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from tests.emulator_process import EmulatorProcess
 from tests.integration.task_try import RUN_STARTED, FakeTaskInstance, TaskTry
+
+if TYPE_CHECKING:
+    from azure.mgmt.batch import BatchManagementClient
 
 CONN_ID = "azure_batch_account_default"
 POOL = {
@@ -65,6 +72,40 @@ def hook(connection: None) -> Iterator[AzureBatchHook]:
     """A hook on the emulator."""
     with AzureBatchHook(CONN_ID) as open_hook:
         yield open_hook
+
+
+@pytest.fixture
+def management(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The default connection may ask the management plane, which is the emulator's.
+
+    No connection may send tokens over plain http; so the key stays, and counts as an identity here.
+    """
+    pytest.importorskip("azure.mgmt.batch")
+    from azure.mgmt.batch import BatchManagementClient
+
+    from airflow_provider_batch.client import management as client
+    from tests.contract.management_clients import StaticToken, TokensOverPlainHttp
+
+    @contextmanager
+    def to_emulator(settings: ManagementSettings, **options: Any) -> Iterator[BatchManagementClient]:
+        with BatchManagementClient(
+            StaticToken(),
+            settings.subscription_id,
+            base_url=emulator.url,
+            per_call_policies=[TokensOverPlainHttp()],
+            **options,
+        ) as opened:
+            yield opened
+
+    extra = {
+        "account_url": emulator.url,
+        "subscription_id": DEFAULT_SUBSCRIPTION_ID,
+        "resource_group": DEFAULT_RESOURCE_GROUP,
+    }
+    monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_json(emulator, extra=extra))
+    monkeypatch.setattr(hook_management, "SharedKey", ())
+    monkeypatch.setattr(client, "management_client", to_emulator)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.domain.pool_readiness import share_of
 from airflow_provider_batch.domain.pool_wait import PoolWait
 from airflow_provider_batch.exceptions import SpecError
+from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.pools.base import PoolOperator, number
 from airflow_provider_batch.specs import decided_later, pool_to_rest
@@ -35,7 +36,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
     *Ready* means usable nodes, idle or running; a pool that is merely steady is not ready. It fails early,
     with what the start task printed, the errors of nodes or of the resize, when the nodes that are wanted
     cannot come any more. A pool that does not become ready stays, and the log says what of it bills, unless
-    ``delete_on_failure`` says otherwise: the teardown of a setup that failed does not run.
+    ``delete_on_failure`` says otherwise: the teardown of a setup that failed does not run. Before a pool is
+    created, a warning says what it lacks of the account's quotas, where the connection can read them.
 
     The returned XCom has ``batch_pool_id``, ``pool`` (``created``, ``adopted`` or ``updated``), ``vm_size``,
     ``usable_nodes``, ``nodes`` (number by state), ``target_dedicated_nodes``, ``target_low_priority_nodes``
@@ -151,6 +153,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         :return: the wait for its nodes.
         """
         body = self._body()
+        yield from quota_warning(body, self.hook.connection, self.log)
         adopted = yield from adopt_pool(
             body, pool_labels(self.work(context)), update=self.update == "allowed"
         )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
+from airflow_provider_batch.domain.flow import Flow
+from airflow_provider_batch.domain.group_job import submit_late
 from airflow_provider_batch.domain.job_creation import LONGEST_WAIT, PATIENCE, create_job
+from airflow_provider_batch.domain.submission import submit
 from airflow_provider_batch.exceptions import BatchConflictError, BatchQuotaError
 from tests.unit.domain.fake_batch import FakeBatch, Process, service_error
-from tests.unit.domain.plans import account
+from tests.unit.domain.groups import PLAN, chain, late, launching
+from tests.unit.domain.plans import account, own
 
 JOB = {"id": "j", "poolInfo": {"poolId": "p1"}}
 
@@ -44,3 +50,18 @@ def test_another_refusal_is_not_waited_with(code: str) -> None:
     with pytest.raises(BatchConflictError, match=code):
         process.drive(create_job(JOB))
     assert process.sleeps == []
+
+
+@pytest.mark.parametrize(
+    "flow",
+    [
+        pytest.param(lambda: submit(own()), id="task"),
+        pytest.param(lambda: launching(chain()), id="launch"),
+        pytest.param(lambda: submit_late(PLAN, late("x")), id="late member"),
+    ],
+)
+def test_whoever_creates_a_job_waits_for_room(flow: Callable[[], Flow[object]]) -> None:
+    batch, process = full(2)
+    process.drive(flow())
+    assert len(batch.active_jobs()) == 2
+    assert process.sleeps[:2] == [10.0, 20.0]
