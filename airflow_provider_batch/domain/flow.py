@@ -17,19 +17,22 @@ Example::
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from airflow_provider_batch.domain.job_tasks import JobTasks
-from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task, list_tasks, next_page
 from airflow_provider_batch.exceptions import BatchNotFoundError
 
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.node_hours import Machine
+
 T = TypeVar("T")
 
-#: tasks of a job by their id, each with the properties of ``TASK_SELECT``
+#: tasks of a job by their id, each with the properties of ``LOOK_SELECT``
 TasksById: TypeAlias = JobTasks
 
 
@@ -92,7 +95,7 @@ class Random:
 @dataclass(frozen=True)
 class Look:
     """
-    See a task as it is; its result is an ``Answer`` with the properties of ``TASK_SELECT``.
+    See a task as it is; its result is an ``Answer`` with the properties of ``LOOK_SELECT``.
 
     Many watchers of one job may share the requests behind it, so it can be one poll old. What must be newer
     than something else asks with a request of its own.
@@ -142,8 +145,33 @@ class Shared:
     max_age: float
 
 
+@dataclass(frozen=True)
+class Prices:
+    """
+    Ask what nodes cost an hour; its result is a ``PriceTable``, or None when nobody asked for costs.
+
+    Prices that are not known within a few seconds are not in it; it is never an error.
+
+    :param machines: what the nodes are.
+    """
+
+    machines: Collection[Machine]
+
+
 Effect: TypeAlias = (
-    Request | Sleep | Now | Log | Save | Recall | StillOurs | Random | Look | Wait | Snapshot | Shared
+    Request
+    | Sleep
+    | Now
+    | Log
+    | Save
+    | Recall
+    | StillOurs
+    | Random
+    | Look
+    | Wait
+    | Snapshot
+    | Shared
+    | Prices
 )
 Flow: TypeAlias = Generator[Effect, Any, T]
 
@@ -153,6 +181,7 @@ __all__ = [
     "Log",
     "Look",
     "Now",
+    "Prices",
     "Random",
     "Recall",
     "Save",
@@ -256,7 +285,7 @@ def alone(effect: Effect) -> Effect:
     """
     match effect:
         case Look(key):
-            return get_task(key, TASK_SELECT)
+            return get_task(key, LOOK_SELECT)
         case Wait(seconds):
             return Sleep(seconds)
         case Shared(request):
@@ -271,7 +300,7 @@ def tasks_of(batch_job_id: str, filter_: str | None = None) -> Flow[TasksById]:
     :param batch_job_id: the job.
     :param filter_: OData filter; None for all tasks.
     """
-    listed = yield from pages(list_tasks(batch_job_id, TASK_SELECT, filter_))
+    listed = yield from pages(list_tasks(batch_job_id, LOOK_SELECT, filter_))
     return JobTasks((str(task["id"]), task) for task in listed)
 
 

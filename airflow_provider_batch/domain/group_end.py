@@ -15,7 +15,6 @@ from airflow_provider_batch.domain.group_job import end_jobs, generations_of
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.node_hours import (
     NO_HOURS,
-    TASK_HOURS_SELECT,
     NodeHours,
     PoolMachines,
     task_hours,
@@ -196,7 +195,7 @@ def finish_group(
 
 def _tasks_of(batch_job_id: str) -> Flow[list[tuple[TaskKey, Mapping[str, Any]]]]:
     try:
-        listed = yield from pages(requests.list_tasks(batch_job_id, (*TASK_SELECT, *TASK_HOURS_SELECT)))
+        listed = yield from pages(requests.list_tasks(batch_job_id, TASK_SELECT))
     except (BatchConflictError, BatchNotFoundError) as error:
         if isinstance(error, BatchConflictError) and error.code != "JobBeingDeleted":
             raise

@@ -23,7 +23,6 @@ from airflow_provider_batch.domain.vm_sizes import cores_of
 
 __all__ = [
     "NO_HOURS",
-    "TASK_HOURS_SELECT",
     "Machine",
     "NodeHours",
     "PoolMachines",
@@ -31,9 +30,6 @@ __all__ = [
     "hours_between",
     "task_hours",
 ]
-
-#: what is read of a task beside what its outcome needs
-TASK_HOURS_SELECT = ("requiredSlots", "multiInstanceSettings")
 
 
 class Machine(NamedTuple):
@@ -151,7 +147,7 @@ def task_hours(task: Mapping[str, Any], pool: PoolMachines) -> NodeHours:
     """
     Return what one task held; none for a task that did not run or has not ended.
 
-    :param task: the task as the service sent it, with :data:`TASK_HOURS_SELECT`.
+    :param task: the task as the service sent it, with ``TASK_SELECT``.
     :param pool: the pool that it ran on.
     """
     info, node = task.get("executionInfo") or {}, task.get("nodeInfo") or {}

@@ -16,14 +16,18 @@ from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import TASK_COMPLETED, lower
 
-#: what a poll needs to know of a task
+#: what a poll needs to know of a task; the last two say how much of its nodes it holds
 TASK_SELECT = (
     "id",
     "state",
     "stateTransitionTime",
     "executionInfo",
     "nodeInfo",
+    "requiredSlots",
+    "multiInstanceSettings",
 )
+#: what a look at a task shows, shared or not: enough to take one that depends on no other
+LOOK_SELECT = (*TASK_SELECT, "eTag", "dependsOn")
 
 
 class Verdict(str, Enum):
@@ -95,6 +99,12 @@ class TaskOutcome:
     :param requeue_count: how often the service queued the task again for other reasons.
     :param failure: the service's reason, on failure.
     :param output_url: address of the task's directory on its node; served while the node lives.
+    :param node_hours: what the last run held, as in :func:`~airflow_provider_batch.domain.cost.figures`; None
+        for this and all that follow when it is not known.
+    :param spot_node_hours: the part of it on spot nodes.
+    :param core_hours: the same in cores.
+    :param cost: what it cost.
+    :param currency: of the cost.
     """
 
     batch_job_id: str
@@ -109,6 +119,11 @@ class TaskOutcome:
     requeue_count: int = 0
     failure: Failure | None = field(default=None)
     output_url: str | None = None
+    node_hours: float | None = None
+    spot_node_hours: float | None = None
+    core_hours: float | None = None
+    cost: float | None = None
+    currency: str | None = None
 
     @property
     def key(self) -> TaskKey:

@@ -11,9 +11,10 @@ from airflow_provider_batch.domain.flow import Flow, Log, Now, get_or_none, page
 from airflow_provider_batch.domain.node_hours import NO_HOURS, NodeHours, PoolMachines, held_hours
 from airflow_provider_batch.exceptions import AzureBatchError, BatchNotFoundError
 
-__all__ = ["PoolHeld", "read_pool_machines"]
+__all__ = ["POOL_SELECT", "PoolHeld", "read_pool_machines"]
 
-_POOL_SELECT = ("id", "vmSize", "taskSlotsPerNode", "virtualMachineConfiguration")
+#: what is read of a pool to know what its nodes are
+POOL_SELECT = ("id", "vmSize", "taskSlotsPerNode", "virtualMachineConfiguration")
 _NODE_SELECT = ("id", "state", "stateTransitionTime", "allocationTime", "isDedicated")
 
 
@@ -37,7 +38,7 @@ def read_pool_machines(batch_pool_id: str) -> Flow[PoolHeld]:
     :param batch_pool_id: the pool.
     """
     try:
-        pool = yield from get_or_none(requests.get_pool(batch_pool_id, _POOL_SELECT))
+        pool = yield from get_or_none(requests.get_pool(batch_pool_id, POOL_SELECT))
         if pool is None:
             return PoolHeld()
         nodes = yield from _nodes(batch_pool_id)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from airflow_provider_batch.domain.cost import money
 from airflow_provider_batch.domain.flow import utc
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.redaction import redact
@@ -75,6 +76,23 @@ def summary(outcome: TaskOutcome) -> str:
     return redact(text)
 
 
+def held(outcome: TaskOutcome) -> str:
+    """
+    Say what the last run held and cost; nothing when that is not known.
+
+    :param outcome: how it ended.
+    """
+    if not outcome.node_hours:
+        return ""
+    kind = "spot node-hours" if outcome.spot_node_hours else "node-hours"
+    text = f"{outcome.node_hours:.4f} {kind}"
+    if outcome.core_hours is not None:
+        text += f" ({outcome.core_hours:.4f} core-hours)"
+    if outcome.cost is not None and outcome.currency is not None:
+        text += f", {money(outcome.cost, outcome.currency)}"
+    return text
+
+
 def _facts(outcome: TaskOutcome) -> list[str]:
     lines = []
     if failure := outcome.failure:
@@ -86,6 +104,8 @@ def _facts(outcome: TaskOutcome) -> list[str]:
         lines.append(f"  node: {outcome.node_id} of pool {outcome.batch_pool_id}")
     if (seconds := _seconds(outcome)) is not None:
         lines.append(f"  run time: {seconds:.1f} s, from {outcome.start_time} to {outcome.end_time}")
+    if text := held(outcome):
+        lines.append(f"  held: {text}")
     if outcome.retry_count or outcome.requeue_count:
         lines.append(
             f"  retried {outcome.retry_count} times, requeued {outcome.requeue_count} times by Batch"

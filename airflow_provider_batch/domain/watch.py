@@ -36,6 +36,7 @@ from airflow_provider_batch.domain.states import (
     lower,
 )
 from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.task_figures import with_figures
 from airflow_provider_batch.domain.termination import end_job_of, terminate
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
@@ -132,6 +133,7 @@ class _Watch:
         self.tail = OutputTail(self.key, cap=options.max_output_bytes, saved=saved)
         self.pace = polling.Pace(options.poll_interval)
         self.state: str | None = None
+        self.task: Mapping[str, Any] = {}
         self.last_save: datetime | None = None
         self.next_look: datetime | None = None
         self.last_text: str | None = None
@@ -167,7 +169,8 @@ class _Watch:
         except AzureBatchError as error:
             yield Log(f"Batch task {self.key} could not be looked at: {error}", "WARNING")
             return None
-        outcome = read_outcome(self.key, answer.json)
+        self.task = answer.json
+        outcome = read_outcome(self.key, self.task)
         if outcome is None or self._is_stale(outcome):
             return None
         if outcome.failure is not None and outcome.failure.code == "TaskEnded":
@@ -180,7 +183,7 @@ class _Watch:
         if self.unanswered:
             yield Log("The Batch service answers again.")
         self.unanswered, self.refused_since = False, None
-        task = answer.json
+        task = self.task = answer.json
         outcome = read_outcome(self.key, task)
         if outcome is not None and self._is_stale(outcome):
             outcome, task = None, {**task, "state": "active", "executionInfo": {}}
@@ -310,10 +313,12 @@ class _Watch:
     def _finish(self, outcome: TaskOutcome) -> Flow[TaskOutcome]:
         yield from self.tail.read(at_the_end=True)
         yield Save(self.tail.state())
+        outcome = yield from with_figures(outcome, self.task)
         if outcome.succeeded:
             if self.tail.unavailable:
                 yield Log(f"Output is not available from the node ({self.tail.unavailable}).", "WARNING")
-            yield Log(report.summary(outcome))
+            held = report.held(outcome)
+            yield Log(report.summary(outcome) + (f"; held {held}" if held else ""))
             return outcome
         stderr = yield from self.tail.last_lines("stderr", REPORT_LINES)
         yield Log(report.failure_report(outcome, stderr, self.tail.unavailable), "ERROR")

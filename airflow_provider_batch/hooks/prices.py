@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import weakref
 from collections.abc import Collection
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.hooks.connection import BatchConnection
 
-__all__ = ["price_table"]
+__all__ = ["aprice_table", "price_table"]
 
 
 def price_table(connection: BatchConnection, machines: Collection[Machine], log: Any) -> PriceTable | None:
@@ -25,8 +27,7 @@ def price_table(connection: BatchConnection, machines: Collection[Machine], log:
     settings = connection.prices
     if settings is None:
         return None
-    known = all(settings.table.per_hour(machine) is not None for machine in machines)
-    if known or not settings.asks_retail:
+    if not _is_to_ask(connection, machines):
         return settings.table
     region = settings.region or connection.region
     if region is None:
@@ -40,3 +41,38 @@ def price_table(connection: BatchConnection, machines: Collection[Machine], log:
     if problem is not None:
         log.info("List prices of region %s are not known: %s", region, problem)
     return table
+
+
+def _is_to_ask(connection: BatchConnection, machines: Collection[Machine]) -> bool:
+    settings = connection.prices
+    if settings is None or not settings.asks_retail:
+        return False
+    return any(settings.table.per_hour(machine) is None for machine in machines)
+
+
+_Questions: TypeAlias = dict[tuple[str, ...], asyncio.Task[PriceTable | None]]
+#: what is being asked now, by loop
+_ASKING: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Questions] = weakref.WeakKeyDictionary()
+
+
+async def aprice_table(
+    connection: BatchConnection, machines: Collection[Machine], log: Any
+) -> PriceTable | None:
+    """
+    Return what :func:`price_table` does, without blocking the loop; of many who ask the same, one asks.
+
+    :param connection: settings of the connection, which were read before.
+    :param machines: the nodes.
+    :param log: see :func:`price_table`; it is that of the one who asks.
+    """
+    if not _is_to_ask(connection, machines):
+        return None if connection.prices is None else connection.prices.table
+    loop = asyncio.get_running_loop()
+    asking = _ASKING.setdefault(loop, {})
+    question = (repr(connection.prices), str(connection.region), *sorted(map(repr, machines)))
+    asked = asking.get(question)
+    if asked is None:
+        asked = asking[question] = loop.create_task(asyncio.to_thread(price_table, connection, machines, log))
+        asked.add_done_callback(lambda _: asking.pop(question, None))
+    # Who is cancelled takes no answer from the others.
+    return await asyncio.shield(asked)

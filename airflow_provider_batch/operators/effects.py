@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,9 +15,8 @@ from airflow_provider_batch.domain.flow import (
     Log,
     Look,
     Now,
+    Prices,
     Random,
-    Recall,
-    Save,
     Sleep,
     Snapshot,
     StillOurs,
@@ -26,6 +25,8 @@ from airflow_provider_batch.domain.flow import (
     tasks_of,
 )
 from airflow_provider_batch.domain.hold import Hold
+from airflow_provider_batch.domain.node_hours import Machine
+from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import Answer, Request
 
 __all__ = ["Stopped", "WorkerEffects"]
@@ -43,6 +44,7 @@ class WorkerEffects:
     :param log: the Airflow task log.
     :param stopped: asked before each effect. Airflow 3 goes on with the task after ``on_kill`` returned.
     :param hold: what is known of the ETag of the task that is watched or ended.
+    :param prices: finds the prices of nodes; None as its result when nobody asks for costs.
     """
 
     def __init__(
@@ -51,11 +53,13 @@ class WorkerEffects:
         log: Any,
         stopped: Callable[[], bool] = lambda: False,
         hold: Hold | None = None,
+        prices: Callable[[Collection[Machine]], PriceTable | None] = lambda _: None,
     ) -> None:
         self._port = port
         self._log = log
         self._stopped = stopped
         self._hold = hold or Hold()
+        self._prices = prices
 
     def __call__(self, effect: Effect) -> Any:
         """
@@ -82,9 +86,10 @@ class WorkerEffects:
                 self._log.log(logging.getLevelName(level), text)
             case Random():
                 return random.random()  # noqa: S311 - jitter, not a secret
-            case Save() | Recall():
-                # A worker that dies is followed by another try, with a log of its own that starts at byte 0.
-                pass
+            case Prices(machines):
+                return self._prices(machines)
+        # Nothing is kept: a worker that dies is followed by another try, with a log of its own that starts at
+        # byte 0.
         return None
 
     def _look(self, request: Request) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +14,7 @@ from airflow_provider_batch.domain.flow import (
     Effect,
     Log,
     Now,
+    Prices,
     Random,
     Recall,
     Save,
@@ -24,6 +25,8 @@ from airflow_provider_batch.domain.flow import (
     drive_async,
     tasks_of,
 )
+from airflow_provider_batch.domain.node_hours import Machine
+from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import Request, TaskKey
 
 __all__ = ["TriggerEffects"]
@@ -38,6 +41,7 @@ class TriggerEffects:
     :param save: keeps the state of the flow over a restart of the triggerer.
     :param recall: reads what was kept.
     :param still_ours: tells whether no later try has taken a task.
+    :param prices: finds the prices of nodes; None when nobody asks for costs.
     """
 
     def __init__(
@@ -47,12 +51,14 @@ class TriggerEffects:
         save: Callable[[dict[str, Any]], Awaitable[None]],
         recall: Callable[[], Awaitable[Any]] | None = None,
         still_ours: Callable[[TaskKey], Awaitable[bool]] | None = None,
+        prices: Callable[[Collection[Machine]], Awaitable[PriceTable | None]] | None = None,
     ) -> None:
         self._port = port
         self._log = log
         self._save = save
         self._recall = recall
         self._still_ours = still_ours
+        self._prices = prices
 
     async def __call__(self, effect: Effect) -> Any:
         """
@@ -76,10 +82,19 @@ class TriggerEffects:
                 await asyncio.sleep(0)
             case Random():
                 return random.random()  # noqa: S311 - jitter, not a secret
+            case (Save() | Recall() | StillOurs() | Prices()) as asked:
+                return await self._ask(asked)
+        return None
+
+    async def _ask(self, effect: Save | Recall | StillOurs | Prices) -> Any:
+        """Do what the trigger around does itself, or cannot do."""
+        match effect:
             case Save(state):
                 await self._save(state)
             case Recall() if self._recall is not None:
                 return await self._recall()
             case StillOurs(key):
                 return self._still_ours is not None and await self._still_ours(key)
+            case Prices(machines) if self._prices is not None:
+                return await self._prices(machines)
         return None

@@ -25,7 +25,7 @@ from typing import Any
 
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.flow import TasksById, drive_async, tasks_of
-from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.polling import Pace
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task
 from airflow_provider_batch.domain.task_table import TaskTable
@@ -36,6 +36,7 @@ from airflow_provider_batch.exceptions import (
     BatchPermissionError,
 )
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
+from airflow_provider_batch.hooks.connection import BatchConnection
 from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.shared_account import SharedAccount, now, start_apart
 
@@ -122,13 +123,18 @@ class Subscription:
         return self._poller.batch_job_id
 
     @property
+    def connection(self) -> BatchConnection:
+        """The settings of the account's connection, as they were read last."""
+        return self._poller.account.connection
+
+    @property
     def port(self) -> AsyncBatchPort:
         """Sends requests through the session that all share; not to be closed."""
         return self._poller.account
 
     async def look(self, key: TaskKey) -> Answer:
         """
-        Return a task as it was in the last poll; the answer has no headers.
+        Return a task as it was in the last poll; of headers, the answer has the ETag.
 
         :param key: a task of the job.
         :raises BatchNotFoundError: the task, or the job, does not exist.
@@ -146,12 +152,12 @@ class Subscription:
             answer = await self._ask(key)
             task = table[key.batch_task_id] or answer.json
         self._looked = key, table.version(key.batch_task_id)
-        return Answer(json=task)
+        return Answer(json=task, headers={"etag": task["eTag"]} if task.get("eTag") else {})
 
     async def _ask(self, key: TaskKey) -> Answer:
         asked = now()
         try:
-            answer = await self._poller.account.send(get_task(key, TASK_SELECT))
+            answer = await self._poller.account.send(get_task(key, LOOK_SELECT))
         except BatchNotFoundError:
             self._poller.table.forget(key.batch_task_id)
             raise

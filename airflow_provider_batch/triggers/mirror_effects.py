@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from airflow_provider_batch.domain.flow import Effect, Look, Shared, Snapshot, Wait
+from airflow_provider_batch.domain.flow import Effect, Look, Prices, Shared, Snapshot, Wait
 from airflow_provider_batch.domain.requests import Request, TaskKey
+from airflow_provider_batch.hooks.prices import aprice_table
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.job_poller import Subscription
 
@@ -33,6 +34,7 @@ class MirrorEffects:
         still_ours: Callable[[TaskKey], Awaitable[bool]] | None = None,
     ) -> None:
         self._subscription = subscription
+        self._log = log
         self._alone = TriggerEffects(subscription.port, log, save, recall, still_ours)
 
     async def __call__(self, effect: Effect) -> Any:
@@ -52,6 +54,8 @@ class MirrorEffects:
                 return await self._subscription.snapshot()
             case Shared(request, max_age):
                 return await self._subscription.read(request, max_age)
+            case Prices(machines):
+                return await aprice_table(self._subscription.connection, machines, self._log)
             case Request() as request if request.method != "GET":
                 return await self._write(request)
         return await self._alone(effect)

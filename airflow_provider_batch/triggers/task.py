@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -18,6 +19,7 @@ from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
+from airflow_provider_batch.hooks.prices import aprice_table
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
 from airflow_provider_batch.triggers.job_poller import subscribe_patiently
@@ -143,7 +145,8 @@ class AzureBatchTaskTrigger(BaseTrigger):
         if not submission.shared_job:
             hook = await stack.enter_async_context(AzureBatchAsyncHook(self.azure_batch_conn_id))
             port = await patiently(hook.get_conn, self.azure_batch_conn_id, self.log)
-            return TriggerEffects(port, self.log, self._save, still_ours=self._still_ours)
+            prices = partial(aprice_table, await hook.get_connection(), log=self.log)
+            return TriggerEffects(port, self.log, self._save, still_ours=self._still_ours, prices=prices)
         subscription = await subscribe_patiently(
             stack, self.azure_batch_conn_id, submission.key.batch_job_id, self.poll_interval, self.log
         )

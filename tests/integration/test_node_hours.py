@@ -8,7 +8,7 @@ import pytest
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.node_hours import TASK_HOURS_SELECT, Machine, task_hours
+from airflow_provider_batch.domain.node_hours import Machine, task_hours
 from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.pool_machines import read_pool_machines
 from airflow_provider_batch.domain.requests import TaskKey
@@ -23,7 +23,7 @@ def test_a_task_that_needs_two_of_four_slots_holds_half_of_its_node(hook: AzureB
     body = {"id": key.batch_task_id, "commandLine": "sleep 1", "requiredSlots": 2}
     hook.send(requests.create_task(key.batch_job_id, body))
     wait_until(lambda: state_of(hook, key) == "completed")
-    task = hook.send(requests.get_task(key, (*TASK_SELECT, *TASK_HOURS_SELECT))).json
+    task = hook.send(requests.get_task(key, TASK_SELECT)).json
     perform = WorkerEffects(hook.get_conn(), logging.getLogger(__name__))
     found = drive(read_pool_machines(pool), perform)
     hours = task_hours(task, found.machines)

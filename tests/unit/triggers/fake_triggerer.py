@@ -12,7 +12,6 @@ import re
 from contextvars import ContextVar
 from datetime import datetime, timedelta, timezone
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +20,7 @@ from airflow_provider_batch.client.account import AccountSettings, SharedKey
 from airflow_provider_batch.domain.flow import utc
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey
 from airflow_provider_batch.exceptions import BatchAuthenticationError
+from airflow_provider_batch.hooks.connection import BatchConnection
 from airflow_provider_batch.triggers import job_poller, shared_account
 from tests.unit.domain.fake_batch import service_error, stamp
 
@@ -163,7 +163,7 @@ class FakeHook:
             await asyncio.sleep(0.01)
             if self._airflow.errors:
                 raise self._airflow.errors.pop(0)
-            self._connection = SimpleNamespace(
+            self._connection = BatchConnection(
                 account=AccountSettings(self._airflow.url, SharedKey("acct", self._airflow.key))
             )
         return self._connection

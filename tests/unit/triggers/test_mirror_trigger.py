@@ -43,6 +43,7 @@ class Subscription:
     def __init__(self, triggerer: Triggerer, batch_job_id: str) -> None:
         self.batch_job_id = batch_job_id
         self.port = triggerer
+        self.connection = triggerer.connection
 
     async def look(self, key: TaskKey) -> Answer:
         return await self.port.send(get_task(key, TASK_SELECT))
@@ -75,6 +76,7 @@ class Triggerer:
         self.run_is_over_ = False
         self.is_deferred = False
         self.subscribed: list[str] = []
+        self.connection = SimpleNamespace(prices=None, region=None)
         self.happens: list[tuple[float, Callable[[], Any]]] = []
         for name in ("get_xcom", "state_of_task"):
             monkeypatch.setattr(launch_news, name, getattr(self, name))

@@ -80,6 +80,9 @@ class Hook:
     async def __aexit__(self, *error: object) -> None:
         """Nothing to give back."""
 
+    async def get_connection(self) -> Any:
+        return self.triggerer.connection
+
     async def get_conn(self) -> Hook:
         if self.triggerer.connection_errors:
             raise self.triggerer.connection_errors.pop()
@@ -101,6 +104,7 @@ class Triggerer:
         self.connection_errors: list[Exception] = []
         self.sleeps: list[float] = []
         self.deferred = True
+        self.connection = SimpleNamespace(prices=None, region=None)
         monkeypatch.setattr(module, "AzureBatchAsyncHook", partial(Hook, self))
         for place, names in (
             (module, ("get_xcom", "set_xcom")),
