@@ -100,7 +100,10 @@ class FakeBatch:
         self.nodes: dict[str, list[dict[str, Any]]] = {}
         self.files: dict[tuple[str, str], dict[str, bytes]] = {}
         #: what the service's list of supported images shows
-        self.images: list[dict[str, Any]] = [supported_image("canonical", "ubuntu", "22_04-lts")]
+        self.images: list[dict[str, Any]] = [
+            supported_image("canonical", "ubuntu", "22_04-lts"),
+            supported_image("canonical", "0001-com-ubuntu-server-jammy", "22_04-lts"),
+        ]
         #: a task id to the number of times that it became runnable
         self.submissions: dict[tuple[str, str], int] = {}
         self.crash_at: tuple[int, str] | None = None
@@ -286,6 +289,10 @@ class FakeBatch:
         if pool_id not in self.pools:
             raise service_error("PoolNotFound", request.operation)
         return _selected(request, self.pools[pool_id])
+
+    def _update_pool(self, request: Request, pool_id: str) -> Answer:
+        self.pools[pool_id].update(deepcopy(request.json))
+        return Answer()
 
     def _list_pools(self, request: Request) -> Answer:
         return Answer(json={"value": [_selected(request, pool).json for pool in self.pools.values()]})
