@@ -234,7 +234,7 @@ def _nearest(pattern: str, known: set[str]) -> str:
     close = difflib.get_close_matches(pattern.strip("*?").lower(), names, n=3, cutoff=0.5)
     if close:
         return f"did you mean {' or '.join(repr(names[name]) for name in close)}? ({_REMEDY})"
-    return f"there are {_some(sorted(known)) or 'none'}; {_REMEDY}"
+    return f"there are {_some([repr(name) for name in names.values()]) or 'none'}; {_REMEDY}"
 
 
 def _some(texts: Sequence[str]) -> str:
