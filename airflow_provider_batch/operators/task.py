@@ -30,6 +30,7 @@ from airflow_provider_batch.domain.termination import await_end, terminate
 from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -444,7 +445,8 @@ class AzureBatchTaskOperator(BaseOperator):
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
-        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed, self._hold))
+        port, prices = self.hook.get_conn(), partial(price_table, self.hook.connection, log=self.log)
+        return drive(flow, WorkerEffects(port, self.log, lambda: self._killed, self._hold, prices))
 
     def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()

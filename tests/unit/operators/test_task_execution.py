@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Airfl
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome
+from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
@@ -79,6 +80,16 @@ def test_a_task_that_succeeds_returns_what_is_known_of_it(worker: Worker) -> Non
     assert {"batch_job_id", "batch_task_id", "start_time", "end_time", "output_url"} <= set(result)
     json.dumps(result)
     assert worker.hooks_open == 0
+
+
+def test_a_result_has_node_hours_and_the_cost_when_there_are_prices(worker: Worker) -> None:
+    worker.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 3.6})
+    worker.process.at(4, lambda: worker.batch.run(only_task(worker.batch)))
+    worker.process.at(40, lambda: worker.batch.complete(only_task(worker.batch), 0))
+    result = operator().execute(context())
+    assert result is not None
+    assert result["node_hours"] == pytest.approx(0.01)
+    assert (result["cost"], result["currency"]) == (pytest.approx(0.036), "EUR")
 
 
 def test_ids_and_links_are_published_when_the_task_is_submitted(worker: Worker) -> None:

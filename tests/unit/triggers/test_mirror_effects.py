@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from airflow_provider_batch.domain import requests, watch
-from airflow_provider_batch.domain.flow import Flow, Look, Shared, Snapshot, Wait, drive_async
+from airflow_provider_batch.domain.flow import Flow, Look, Prices, Shared, Snapshot, Wait, drive_async
+from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.domain.outcome import TaskOutcome
+from airflow_provider_batch.domain.prices import Price, PriceSettings, PriceTable
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.exceptions import BatchTaskLostError
@@ -122,3 +125,19 @@ def test_a_plain_request_is_never_answered_from_what_others_read(monkeypatch: py
 
     run(mirror(flow()))
     assert job.count("get_job") == 2
+
+
+def test_prices_are_those_of_the_connection_that_was_read_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    FakeAirflow(monkeypatch, FakeJob("t"))
+    table = PriceTable("EUR", {"small": Price(0.1)})
+
+    def flow() -> Flow[Any]:
+        return (yield Prices([Machine("small")]))
+
+    async def main() -> Any:
+        async with subscribe("conn", JOB, OPTIONS.poll_interval) as subscription:
+            account = subscription._poller.account
+            account.connection = replace(account.connection, prices=PriceSettings(table))
+            return await drive_async(flow(), MirrorEffects(subscription, LOG, save))
+
+    assert run(main()) == table

@@ -15,6 +15,7 @@ import pytest
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_batch.domain.ending import Ending
+from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.domain.submission import Submission, submit
 from airflow_provider_batch.exceptions import (
@@ -205,6 +206,17 @@ async def test_the_result_is_what_a_worker_would_have_returned(triggerer: Trigge
     result = triggerer.xcoms["return_value"]
     assert result["exit_code"] == 0
     assert result["batch_task_id"] == triggerer.submission.key.batch_task_id
+
+
+async def test_the_result_has_node_hours_and_the_cost_when_there_are_prices(triggerer: Triggerer) -> None:
+    triggerer.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 3.6})
+    triggerer.process.at(4, lambda: triggerer.batch.run(triggerer.submission.key))
+    triggerer.ends_at(40, 0)
+    await only_event(triggerer.trigger())
+    result = triggerer.xcoms["return_value"]
+    assert result["node_hours"] == pytest.approx(0.01)
+    assert result["core_hours"] == pytest.approx(0.02)
+    assert (result["cost"], result["currency"]) == (pytest.approx(0.036), "EUR")
 
 
 async def test_no_result_is_written_when_the_task_pushes_none(triggerer: Triggerer) -> None:
