@@ -32,6 +32,10 @@ _TARGETS: Final = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _GALLERY_IDS: Final = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
 _MARKETPLACE: Final = ("publisher", "offer", "sku")
 _SOURCES: Final = ("httpUrl", "storageContainerUrl", "autoStorageContainerName")
+#: tier, family, and the figure that every size has; "Azure virtual machine sizes naming conventions"
+_VM_SIZE: Final = re.compile(r"[a-z]+_[a-z]+[0-9][a-z0-9_-]*", re.ASCII | re.IGNORECASE)
+#: what is written where a size has an underscore; the hyphen of Standard_E8-2s_v5 stands between figures
+_NO_UNDERSCORE: Final = re.compile(r"[\s_]+|(?<![0-9])-|-(?![0-9])")
 _MODE: Final = re.compile(r"(0o)?[0-7]{3,5}")
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_-]*")
 _RESERVED_BACKEND_PORTS: Final = (29876, 29877)
@@ -77,6 +81,18 @@ def _sizing(path: str, pool: Body) -> None:
         raise SpecError(
             f"{path}.{name}", "has no effect without enableAutoScale; set it to true or remove this field"
         )
+
+
+def _vm_size(path: str, pool: Body) -> None:
+    """Refuse what cannot be the name of a size; which sizes a region has, the management plane knows only."""
+    size = pool["vmSize"]
+    if decided_later(size) or _VM_SIZE.fullmatch(size):
+        return
+    likely = _NO_UNDERSCORE.sub("_", size.strip().lower())
+    if not likely.startswith(("standard_", "basic_")):
+        likely = f"standard_{likely}"
+    meant = f"did you mean {likely!r}?" if _VM_SIZE.fullmatch(likely) else "write for example standard_d2s_v5"
+    raise SpecError(f"{path}.vmSize", f"{size!r} is no name of a VM size; {meant}")
 
 
 def _has_image(path: str, pool: Body) -> None:
@@ -398,7 +414,14 @@ def _json(body: Body) -> str:
 
 
 _ENVIRONMENT: Final = _distinct("environmentSettings")
-_POOL: Final = (_has_image, _sizing, _pool_packages, _distinct("metadata"), _distinct("userAccounts"))
+_POOL: Final = (
+    _vm_size,
+    _has_image,
+    _sizing,
+    _pool_packages,
+    _distinct("metadata"),
+    _distinct("userAccounts"),
+)
 
 #: rules by definition; each runs wherever an object of the definition stands
 RULES: Final[Mapping[str, tuple[Rule, ...]]] = {

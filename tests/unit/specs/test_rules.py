@@ -37,6 +37,44 @@ def refused_task(**fields: Any) -> SpecError:
     return caught.value
 
 
+# --- VM size -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("size", "meant"),
+    [
+        ("D2s_v5", "did you mean 'standard_d2s_v5'?"),
+        ("Standard-D2s-v5", "did you mean 'standard_d2s_v5'?"),
+        ("Standard D2s v5", "did you mean 'standard_d2s_v5'?"),
+        ("E8-2s_v5", "did you mean 'standard_e8-2s_v5'?"),
+        ("standard_d2s_v5\n", "did you mean 'standard_d2s_v5'?"),
+        ("huge", "write for example standard_d2s_v5"),
+        ("standard_ümlaut1", "write for example standard_d2s_v5"),
+    ],
+)
+def test_what_is_no_name_of_a_vm_size_is_refused_with_what_was_meant(size, meant):
+    error = refused_pool(vmSize=size)
+    assert error.path == "pool.vmSize"
+    assert error.problem == f"{size!r} is no name of a VM size; {meant}"
+
+
+@pytest.mark.parametrize(
+    "size",
+    [
+        "STANDARD_D2S_V3",
+        "Standard_E8-2s_v5",
+        "Standard_NC24ads_A100_v4",
+        "Standard_B1ls",
+        "Basic_A1",
+        "Standard_M416ms_v2",
+        "Experimental_Boost4",
+        "{{ params.size }}",
+    ],
+)
+def test_a_vm_size_that_may_exist_is_left_to_the_service(size):
+    assert pool_to_rest({**POOL_BODY, "vmSize": size})["vmSize"] == size
+
+
 # --- size of a pool ------------------------------------------------------------------------------
 
 
@@ -79,7 +117,12 @@ def test_a_switch_that_is_decided_later_contradicts_nothing():
 
 
 def test_the_size_of_an_auto_pool_follows_the_same_rules():
-    pool = {"vmSize": "a", "virtualMachineConfiguration": MACHINE, **FORMULA, "targetDedicatedNodes": 1}
+    pool = {
+        "vmSize": "standard_a1",
+        "virtualMachineConfiguration": MACHINE,
+        **FORMULA,
+        "targetDedicatedNodes": 1,
+    }
     auto = {"poolLifetimeOption": "job", "pool": pool}
     error = refused_job(poolInfo={"autoPoolSpecification": auto})
     assert error.path == "job.poolInfo.autoPoolSpecification.pool.targetDedicatedNodes"
@@ -90,7 +133,7 @@ def test_the_size_of_an_auto_pool_follows_the_same_rules():
 
 def test_a_pool_without_an_image_is_refused_with_an_example():
     with pytest.raises(SpecError) as caught:
-        pool_to_rest({"id": "p", "vmSize": "a"})
+        pool_to_rest({"id": "p", "vmSize": "standard_a1"})
     assert caught.value.path == "pool.virtualMachineConfiguration"
     assert "VmImage.ubuntu" in caught.value.problem
 

@@ -182,12 +182,15 @@ def test_a_job_becomes_its_create_body():
 
 
 def test_a_pool_spec_without_an_id_describes_an_auto_pool():
-    auto = {"poolLifetimeOption": "job", "pool": PoolSpec(vm_size="a", image=VmImage.ubuntu("22.04"))}
+    auto = {
+        "poolLifetimeOption": "job",
+        "pool": PoolSpec(vm_size="standard_a1", image=VmImage.ubuntu("22.04")),
+    }
     body = JobSpec(job_id="j", auto_pool_specification=auto).to_rest()
     assert body["poolInfo"] == {
         "autoPoolSpecification": {
             "poolLifetimeOption": "job",
-            "pool": {"vmSize": "a", "virtualMachineConfiguration": UBUNTU},
+            "pool": {"vmSize": "standard_a1", "virtualMachineConfiguration": UBUNTU},
         }
     }
 
@@ -266,7 +269,7 @@ def test_a_task_becomes_its_create_body():
 def test_extra_is_merged_into_what_the_fields_made():
     spec = PoolSpec(
         pool_id="p",
-        vm_size="a",
+        vm_size="standard_a1",
         image=VmImage.ubuntu("22.04"),
         extra={
             "virtualMachineConfiguration": {"osDisk": {"diskSizeGB": 64}},
@@ -281,8 +284,8 @@ def test_extra_is_merged_into_what_the_fields_made():
 @pytest.mark.parametrize(
     ("extra", "path"),
     [
-        ({"vmSize": "b"}, "pool.vmSize"),
-        ({"vmSize": "a"}, "pool.vmSize"),
+        ({"vmSize": "standard_b1"}, "pool.vmSize"),
+        ({"vmSize": "standard_a1"}, "pool.vmSize"),
         (
             {"virtualMachineConfiguration": {"nodeAgentSKUId": "x"}},
             "pool.virtualMachineConfiguration.nodeAgentSKUId",
@@ -291,7 +294,7 @@ def test_extra_is_merged_into_what_the_fields_made():
 )
 def test_extra_that_sets_what_a_field_sets_is_a_contradiction(extra, path):
     with pytest.raises(SpecError, match="is set twice") as caught:
-        pool_to_rest(PoolSpec(pool_id="p", vm_size="a", image=VmImage.ubuntu("22.04"), extra=extra))
+        pool_to_rest(PoolSpec(pool_id="p", vm_size="standard_a1", image=VmImage.ubuntu("22.04"), extra=extra))
     assert caught.value.path == path
 
 
@@ -343,8 +346,8 @@ def test_a_part_may_be_a_mapping_or_an_sdk_object():
     image = sdk.VirtualMachineConfiguration(
         image_reference=sdk.BatchVmImageReference(publisher="c", offer="o", sku="s"), node_agent_sku_id="n"
     )
-    body = pool_to_rest({"id": "p", "vmSize": "a", "virtualMachineConfiguration": image})
-    assert body == PoolSpec(pool_id="p", vm_size="a", image=image).to_rest()
+    body = pool_to_rest({"id": "p", "vmSize": "standard_a1", "virtualMachineConfiguration": image})
+    assert body == PoolSpec(pool_id="p", vm_size="standard_a1", image=image).to_rest()
     task = TaskSpec(
         task_id="t", command_line="x", constraints=sdk.BatchTaskConstraints(max_task_retry_count=1)
     )
@@ -372,9 +375,9 @@ def test_a_wrong_part_is_refused_with_its_path():
     with pytest.raises(
         SpecError, match=r"^pool\.virtualMachineConfiguration: must be an object, found 'ubuntu'"
     ):
-        pool_to_rest(PoolSpec(pool_id="p", vm_size="a", image="ubuntu"))  # type: ignore[arg-type]
+        pool_to_rest(PoolSpec(pool_id="p", vm_size="standard_a1", image="ubuntu"))  # type: ignore[arg-type]
     with pytest.raises(SpecError, match=r"^pool\.autoscale: must be a specification or an object, found str"):
-        pool_to_rest(PoolSpec(pool_id="p", vm_size="a", autoscale="$x=1;"))  # type: ignore[arg-type]
+        pool_to_rest(PoolSpec(pool_id="p", vm_size="standard_a1", autoscale="$x=1;"))  # type: ignore[arg-type]
 
 
 def test_the_path_of_the_caller_leads_every_message():
@@ -384,7 +387,9 @@ def test_the_path_of_the_caller_leads_every_message():
 
 def test_ids_that_a_caller_knows_fill_only_what_is_missing():
     assert (
-        pool_to_rest(PoolSpec(vm_size="a", image=VmImage.ubuntu("22.04")), batch_pool_id="mine")["id"]
+        pool_to_rest(PoolSpec(vm_size="standard_a1", image=VmImage.ubuntu("22.04")), batch_pool_id="mine")[
+            "id"
+        ]
         == "mine"
     )
     assert job_to_rest(JobSpec(), batch_job_id="j", batch_pool_id="p") == {
@@ -412,7 +417,13 @@ def test_a_spec_may_hold_templates_everywhere_and_is_checked_again_when_they_are
     )
     body = spec.to_rest()
     assert pool_to_rest(body) == body
-    rendered = {**body, "id": "p", "vmSize": "a", "targetDedicatedNodes": "3", "resizeTimeout": "PT300S"}
+    rendered = {
+        **body,
+        "id": "p",
+        "vmSize": "standard_a1",
+        "targetDedicatedNodes": "3",
+        "resizeTimeout": "PT300S",
+    }
     rendered["applicationPackageReferences"] = []
     assert pool_to_rest(rendered)["targetDedicatedNodes"] == 3
     with pytest.raises(SpecError, match=r"pool\.targetDedicatedNodes: must be at least 0, found -3"):
@@ -499,7 +510,7 @@ def test_secrets_are_not_in_the_representation():
 
 
 def test_a_spec_can_be_pickled_and_compared():
-    spec = PoolSpec(pool_id="p", vm_size="a", image=VmImage.ubuntu("22.04"))
+    spec = PoolSpec(pool_id="p", vm_size="standard_a1", image=VmImage.ubuntu("22.04"))
     assert pickle.loads(pickle.dumps(spec)) == spec  # noqa: S301 - made here
 
 
@@ -518,6 +529,7 @@ IDS = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
 TEXT = st.text(min_size=1, max_size=20).filter(lambda text: text.strip() and not decided_later(text))
 DURATIONS = st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=200))
 ENVIRONMENTS = st.dictionaries(TEXT, TEXT, max_size=3)
+SIZES = st.from_regex(r"(Standard|basic)_[A-Za-z]{1,3}[0-9]{1,3}[a-z]{0,3}(_v[2-6])?", fullmatch=True)
 RETRIES = st.integers(-1, 100)
 
 
@@ -613,7 +625,7 @@ AUTOMATIC = st.fixed_dictionaries(
 def pools(draw: st.DrawFn) -> PoolSpec:
     return PoolSpec(
         pool_id=draw(IDS),
-        vm_size=draw(IDS),
+        vm_size=draw(SIZES),
         image=draw(IMAGES),
         resize_timeout=draw(maybe(st.timedeltas(timedelta(minutes=5), timedelta(days=1)))),
         task_slots_per_node=draw(maybe(st.integers(1, 256))),
