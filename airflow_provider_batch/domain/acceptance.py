@@ -20,6 +20,7 @@ from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.flow import (
     Flow,
     Log,
+    Look,
     Now,
     Shared,
     Sleep,
@@ -85,14 +86,18 @@ def accept(
     return (yield from ask_parents(key, planned, launched, failure_satisfies=failure_satisfies))
 
 
-def find_planned(key: TaskKey) -> Flow[Answer | Refused]:
+def find_planned(key: TaskKey, *, is_untouched: bool = False) -> Flow[Answer | Refused]:
     """
     Flow: read a planned task of a job that is open.
 
     :param key: where launch put it, if it planned one.
+    :param is_untouched: no try before this one has had it. Then what the last poll showed is enough, unless
+        its parents are to be judged: only its state may be old, and the watch follows that.
     :return: the task, or why it is not to be taken.
     """
-    planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
+    planned = (yield from _look(key)) if is_untouched else None
+    if planned is None or planned.json.get("dependsOn"):
+        planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
     if planned is None:
         return Refused("launch did not plan it")
     # The same request as a watch's, so that one answer serves both.
@@ -100,6 +105,14 @@ def find_planned(key: TaskKey) -> Flow[Answer | Refused]:
     if lower(job.json.get("state")) in JOB_CLOSED:
         return Refused(f"Batch job {key.batch_job_id} has ended", (key,))
     return planned
+
+
+def _look(key: TaskKey) -> Flow[Answer | None]:
+    try:
+        answer: Answer = yield Look(key)
+    except BatchNotFoundError:
+        return None
+    return answer
 
 
 def ask_parents(

@@ -13,7 +13,7 @@ __all__ = ["JobTasks"]
 
 class JobTasks(dict[str, Mapping[str, Any]]):
     """
-    Tasks by their id, each with the properties of ``TASK_SELECT``; not to be changed.
+    Tasks by their id, each with the properties of ``LOOK_SELECT``; not to be changed.
 
     A thousand mirrors share one of these.
     """

@@ -104,7 +104,7 @@ def find_task(
         return (yield from _run_again(plan, claim))
     # A claim in another job is older than what launch planned since: the run, or the group, was cleared.
     key = plan.launched.planned_key(plan.member_id, plan.map_index)
-    planned = yield from find_planned(key)
+    planned = yield from find_planned(key, is_untouched=is_unread)
     if is_unread and (yield from _may_be_claimed(planned)):
         claim = Claim.read((yield Recall()))
         if claim is not None and claim.try_number == plan.try_number:

@@ -48,3 +48,18 @@ async def test_fifty_mirrors_cost_one_list_in_each_interval(
     lists_at_first = 3
     assert counts.pop("list_tasks") <= elapsed / (INTERVAL * (1 - JITTER)) + lists_at_first
     assert not counts
+
+
+async def test_a_look_in_the_poll_has_the_etag_of_the_task(
+    emulator: EmulatorProcess, hook: AzureBatchHook, pool: str
+) -> None:
+    key = TaskKey("etag-in-a-list", "t")
+    body = {"id": key.batch_job_id, "poolInfo": {"poolId": pool}}
+    await asyncio.to_thread(hook.send, requests.create_job(body))
+    task = {"id": key.batch_task_id, "commandLine": "/bin/true"}
+    await asyncio.to_thread(hook.send, requests.create_task(key.batch_job_id, task))
+    emulator.reset_request_counts()
+    async with subscribe(CONN_ID, key.batch_job_id, INTERVAL) as subscription:
+        looked = await subscription.look(key)
+    assert emulator.request_counts() == {"list_tasks": 1}
+    assert looked.etag == (await asyncio.to_thread(hook.send, requests.get_task(key))).etag

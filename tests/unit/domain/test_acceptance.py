@@ -12,7 +12,7 @@ from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.acceptance import PARENT_PATIENCE, Judgement, Refused, accept, judge
 from airflow_provider_batch.domain.collection import add_tasks
 from airflow_provider_batch.domain.group_job import Launched, submit_late
-from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.requests import TaskKey, list_tasks, reactivate_task
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import FakeBatch, Process, service_error
@@ -213,7 +213,7 @@ def test_a_parent_that_failed_lets_a_task_go_that_airflow_lets_go_then() -> None
 
 def list_stands_still(batch: FakeBatch, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lists show for ever what they show now."""
-    shown = copy.deepcopy(batch._list_tasks(list_tasks(JOB, TASK_SELECT), JOB))
+    shown = copy.deepcopy(batch._list_tasks(list_tasks(JOB, LOOK_SELECT), JOB))
     monkeypatch.setattr(batch, "_list_tasks", lambda request, job_id: shown)
 
 

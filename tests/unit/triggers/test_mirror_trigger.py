@@ -15,7 +15,7 @@ from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccess
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.flow import drive_async, tasks_of
 from airflow_provider_batch.domain.group_job import end_jobs
-from airflow_provider_batch.domain.outcome import TASK_SELECT
+from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task
 from airflow_provider_batch.exceptions import BatchAuthenticationError, BatchUnavailableError
@@ -46,7 +46,7 @@ class Subscription:
         self.connection = triggerer.connection
 
     async def look(self, key: TaskKey) -> Answer:
-        return await self.port.send(get_task(key, TASK_SELECT))
+        return await self.port.send(get_task(key, LOOK_SELECT))
 
     async def wait(self, seconds: float, key: TaskKey) -> None:
         await asyncio.sleep(seconds)
