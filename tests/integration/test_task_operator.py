@@ -22,9 +22,9 @@ from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
     BatchAuthenticationError,
     BatchDeadlineError,
+    BatchNotFoundError,
     BatchOwnershipError,
     BatchPoolUnusableError,
-    BatchServiceError,
     BatchTaskFailedError,
     BatchTaskLostError,
     BatchUnavailableError,
@@ -534,8 +534,8 @@ def test_missing_pool_is_refused_before_a_job_is_created(
         make_try(command_line="true", batch_pool_id="nowhere", deferrable=False).run(monkeypatch)
 
 
-def test_unknown_image_is_refused_by_the_service_with_the_field(
-    make_try: MakeTry, monkeypatch: pytest.MonkeyPatch
+def test_unknown_image_is_told_before_its_pool_is_created(
+    make_try: MakeTry, monkeypatch: pytest.MonkeyPatch, hook: AzureBatchHook
 ) -> None:
     image = {"publisher": "nobody", "offer": "nothing", "sku": "never"}
     body = {
@@ -543,9 +543,11 @@ def test_unknown_image_is_refused_by_the_service_with_the_field(
         "id": "unknown-image",
         "virtualMachineConfiguration": {"imageReference": image, "nodeAgentSKUId": "batch.node.ubuntu 22.04"},
     }
-    with pytest.raises(BatchServiceError, match="imageReference") as caught:
+    with pytest.raises(SpecError, match=r"imageReference\.publisher: no supported image") as caught:
         make_try(command_line="true", batch_pool=body, deferrable=False).run(monkeypatch)
-    assert caught.value.code == "InvalidPropertyValue"
+    assert "'canonical'" in caught.value.problem
+    with pytest.raises(BatchNotFoundError):
+        hook.send(requests.get_pool("unknown-image"))
 
 
 @both_modes
