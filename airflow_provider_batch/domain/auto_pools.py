@@ -16,7 +16,7 @@ from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.exceptions import BatchPoolUnusableError
 
-__all__ = ["await_auto_pool", "brings_pool", "pool_info", "pool_of", "scheduling_error"]
+__all__ = ["await_auto_pool", "brings_pool", "pool_goes_with", "pool_info", "pool_of", "scheduling_error"]
 
 _AUTO_POOL: Final = "autoPoolSpecification"
 
@@ -28,6 +28,15 @@ def brings_pool(job: Mapping[str, Any]) -> bool:
     :param job: its body (REST JSON).
     """
     return _AUTO_POOL in (job.get("poolInfo") or {})
+
+
+def pool_goes_with(job: Mapping[str, Any]) -> bool:
+    """
+    Tell whether the service deletes the pool of a job when the job ends.
+
+    :param job: its body (REST JSON).
+    """
+    return brings_pool(job) and not job["poolInfo"][_AUTO_POOL].get("keepAlive")
 
 
 def pool_info(

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.cost import Cost
+from airflow_provider_batch.domain.cost import Cost, cost_of, figures
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages, utc
 from airflow_provider_batch.domain.group_job import end_jobs, generations_of
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.node_hours import (
     NO_HOURS,
+    Machine,
     NodeHours,
     PoolMachines,
     task_hours,
 )
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
-from airflow_provider_batch.domain.pool_machines import read_pool_machines
+from airflow_provider_batch.domain.pool_machines import PoolHeld, read_pool_machines
+from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
@@ -51,6 +53,7 @@ class Figures:
     :param nodes: nodes that tasks ran on.
     :param hours: hours of nodes that the last runs of all tasks held, each by its slots.
     :param cost: what these hours cost; None when nobody asked for costs.
+    :param pools: what the nodes of the pools held that go with the group, working or not.
     """
 
     batch_job_ids: Sequence[str] = ()
@@ -67,26 +70,39 @@ class Figures:
     nodes: int = 0
     hours: NodeHours = NO_HOURS
     cost: Cost | None = None
+    pools: Sequence[PoolHeld] = ()
+
+    def priced(self, prices: PriceTable | None) -> Figures:
+        """
+        Return the same with costs.
+
+        :param prices: prices that are known; None when nobody asked for costs.
+        """
+        if prices is None:
+            return self
+        pools = tuple(pool.priced(prices) for pool in self.pools)
+        return replace(self, cost=cost_of(self.hours, prices), pools=pools)
+
+    @property
+    def machines(self) -> Collection[Machine]:
+        """What the nodes are whose hours are in it."""
+        pools = (pool.held.by_machine for pool in self.pools if pool.held is not None)
+        return set(self.hours.by_machine).union(*pools)
 
     def as_json(self) -> dict[str, Any]:
         """
         Return the figures as plain JSON, as they go into XCom.
 
-        Spot is in ``node_hours`` and ``core_hours``; ``spot_node_hours`` is its part. None stands for what is
-        not known: ``core_hours`` when a VM size does not tell its cores, ``cost`` when a price is missing,
-        ``currency`` when the connection has no prices.
+        Hours and costs are those of :func:`~airflow_provider_batch.domain.cost.figures`, also of each of the
+        ``deleted_pools``.
         """
-        data = asdict(replace(self, hours=NodeHours(), cost=None))
-        del data["hours"]
-        core_hours = self.hours.core_hours
+        data = asdict(replace(self, hours=NO_HOURS, cost=None, pools=()))
+        del data["hours"], data["pools"]
         return {
             **data,
             "batch_job_ids": list(self.batch_job_ids),
-            "node_hours": round(self.hours.total, 6),
-            "spot_node_hours": round(self.hours.spot, 6),
-            "core_hours": None if core_hours is None else round(core_hours, 6),
-            "cost": self.cost.amount if self.cost else None,
-            "currency": self.cost.currency if self.cost else None,
+            **figures(self.hours, self.cost),
+            "deleted_pools": [pool.as_json() for pool in self.pools],
         }
 
     def __str__(self) -> str:
@@ -167,10 +183,12 @@ def finish_group(
     :param delete_pool: id of a pool to delete; None to keep it.
     """
     # A pool that a job brought goes with it, so what its nodes are is read before.
-    pools = {}
+    pools: dict[str, PoolHeld] = {}
+    going = [] if delete_pool is None else [delete_pool]
     for generation in (yield from generations_of(group)):
         if generation.batch_pool_id is not None:
             pools[generation.batch_pool_id] = yield from read_pool_machines(generation.batch_pool_id)
+            going += [generation.batch_pool_id] if generation.pool_goes_with_it else []
     generations = yield from end_jobs(group, "AirflowGroupFinished")
     tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
     for generation in generations:
@@ -179,10 +197,9 @@ def finish_group(
     for batch_pool_id in sorted(({_pool_of(task) for _, task in tasks} | {delete_pool or ""}) - {"", *pools}):
         pools[batch_pool_id] = yield from read_pool_machines(batch_pool_id)
     machines = {batch_pool_id: pool.machines for batch_pool_id, pool in pools.items()}
-    figures = add_up([generation.batch_job_id for generation in generations], tasks, machines)
-    yield Log(str(figures))
-    if delete_pool is not None:
-        yield Log(f"Pool {delete_pool}: the nodes that it has held {pools[delete_pool].held} until now.")
+    added = add_up([generation.batch_job_id for generation in generations], tasks, machines)
+    added = replace(added, pools=tuple(pools[batch_pool_id] for batch_pool_id in dict.fromkeys(going)))
+    yield Log("\n".join(map(str, [added, *added.pools])))
     if delete_jobs:
         for generation in generations:
             yield from _delete(
@@ -190,7 +207,7 @@ def finish_group(
             )
     if delete_pool is not None:
         yield from _delete(requests.delete_pool(delete_pool), f"Pool {delete_pool}")
-    return figures
+    return added
 
 
 def _tasks_of(batch_job_id: str) -> Flow[list[tuple[TaskKey, Mapping[str, Any]]]]:

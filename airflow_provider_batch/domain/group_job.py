@@ -23,7 +23,13 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import collection, ids, polling, requests
-from airflow_provider_batch.domain.auto_pools import await_auto_pool, brings_pool, pool_info, pool_of
+from airflow_provider_batch.domain.auto_pools import (
+    await_auto_pool,
+    brings_pool,
+    pool_goes_with,
+    pool_info,
+    pool_of,
+)
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.job_creation import create_job
@@ -159,6 +165,7 @@ class Generation:
     :param has_full_life: it was created with its full life, since the service would not change it later.
     :param is_unchangeable: it was ended, since the service would not change it.
     :param batch_pool_id: its pool, where it is known.
+    :param pool_goes_with_it: the service deletes that pool when the job ends.
     """
 
     number: int
@@ -170,6 +177,7 @@ class Generation:
     has_full_life: bool = False
     is_unchangeable: bool = False
     batch_pool_id: str | None = None
+    pool_goes_with_it: bool = False
 
 
 def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
@@ -225,6 +233,7 @@ def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
         has_full_life=ids.named_value(metadata, _FULL_LIFE) is not None,
         is_unchangeable=(job.json.get("executionInfo") or {}).get("terminateReason") == _UNCHANGEABLE,
         batch_pool_id=pool_of(job.json),
+        pool_goes_with_it=pool_goes_with(job.json),
     )
 
 

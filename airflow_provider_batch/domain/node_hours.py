@@ -77,12 +77,12 @@ class NodeHours:
     @property
     def total(self) -> float:
         """Node-hours of all nodes."""
-        return sum(self.by_machine.values())
+        return sum(self.by_machine.values(), 0.0)
 
     @property
     def spot(self) -> float:
         """Node-hours of spot nodes; the rest is dedicated."""
-        return sum(hours for machine, hours in self.by_machine.items() if machine.is_spot)
+        return sum((hours for machine, hours in self.by_machine.items() if machine.is_spot), 0.0)
 
     @property
     def core_hours(self) -> float | None:

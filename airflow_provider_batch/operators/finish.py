@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -11,7 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_batch.domain.cost import cost_of
 from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.domain.group_end import Figures, end_job, finish_group, orphans
 from airflow_provider_batch.domain.ids import GroupIdentity
@@ -122,12 +120,13 @@ class AzureBatchFinishOperator(BaseOperator):
 
     def _priced(self, figures: Figures) -> Figures:
         """Add the cost, when the connection has prices."""
-        prices = price_table(self.hook.connection, figures.hours.by_machine.keys(), self.log)
-        if prices is None:
-            return figures
-        cost = cost_of(figures.hours, prices)
-        self.log.info("The tasks' share of their nodes: %s.", cost)
-        return replace(figures, cost=cost)
+        priced = figures.priced(price_table(self.hook.connection, figures.machines, self.log))
+        if priced.cost is not None:
+            self.log.info("The tasks' share of their nodes: %s.", priced.cost)
+        for pool in priced.pools:
+            if pool.cost is not None:
+                self.log.info("%s", pool)
+        return priced
 
     def _sweep(self, context: Any, group: GroupIdentity) -> None:
         """End what other runs of this group have left; a matter of tidiness, so its errors are no failure."""

@@ -173,6 +173,9 @@ def test_group_runs_on_the_pool_of_its_job_and_finish_ends_both(
     assert (figures.succeeded, figures.nodes) == (3, 1)
     assert figures.hours.total > 0
     assert figures.hours.core_hours
+    (gone,) = figures.as_json()["deleted_pools"]
+    assert gone["batch_pool_id"] == pool_id
+    assert gone["node_hours"] > 0
     assert pool_of(hook, pool_id) is None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -82,6 +83,18 @@ def test_what_is_deleted_is_what_the_policies_say(
     worker.finish(group)
     assert (job_id not in worker.batch.jobs) is is_deleted
     assert ("p1" not in worker.batch.pools) is is_deleted
+
+
+def test_the_cost_of_a_pool_that_is_deleted_is_apart_from_that_of_the_tasks(worker: GroupWorker) -> None:
+    group = launched(worker, delete_pool="always")
+    worker.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 1.0})
+    an_hour_ago = (worker.batch.now - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    worker.batch.nodes["p1"] = [{"id": "n_d", "state": "idle", "allocationTime": an_hour_ago}]
+    figures = worker.finish(group)
+    (pool,) = figures["deleted_pools"]
+    assert (pool["batch_pool_id"], pool["node_hours"]) == ("p1", pytest.approx(1.0, abs=0.1))
+    assert (pool["cost"], pool["currency"]) == (pytest.approx(1.0, abs=0.1), "EUR")
+    assert figures["cost"] == 0.0
 
 
 def test_it_may_be_repeated(worker: GroupWorker) -> None:
