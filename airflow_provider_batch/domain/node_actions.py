@@ -24,7 +24,6 @@ from airflow_provider_batch.exceptions import (
 )
 
 __all__ = [
-    "ACTIONS",
     "act_on_nodes",
     "choose_nodes",
     "look_at_drained",
@@ -33,7 +32,6 @@ __all__ = [
     "remove_nodes",
 ]
 
-ACTIONS: Final = ("reboot", "reimage", "drain", "enable")
 #: nodes that one request may take out
 _MOST_AT_ONCE: Final = 100
 #: nodes that are named in one line
@@ -81,7 +79,7 @@ def act_on_nodes(
 
     :param batch_pool_id: the pool.
     :param nodes: the nodes as they are, by id.
-    :param action: one of ``ACTIONS``.
+    :param action: ``reboot``, ``reimage``, ``drain`` or ``enable``.
     :param option: what becomes of the tasks on them, for example ``requeue``.
     :return: time of the last boot of each node before, as the service sent it.
     """

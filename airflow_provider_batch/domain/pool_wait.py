@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from airflow_provider_batch.domain import node_actions
 from airflow_provider_batch.domain.flow import Flow, Log, Now
@@ -26,7 +26,10 @@ from airflow_provider_batch.domain.pool_watch import (
 )
 from airflow_provider_batch.exceptions import AzureBatchError, BatchDeadlineError, BatchPoolLostError
 
-__all__ = ["PoolWait", "wait_for_pool"]
+__all__ = ["POOL_CLAIM_KEY", "PoolWait", "wait_for_pool"]
+
+#: XCom in which a try says that it is at work on a pool
+POOL_CLAIM_KEY: Final = "batch_pool_claim"
 
 Kind: TypeAlias = Literal["usable", "gone", "removed", "drained", "restarted"]
 

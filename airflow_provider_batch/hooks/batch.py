@@ -1,4 +1,8 @@
-"""Hooks for the data plane of Azure Batch, sync for workers and async for the triggerer."""
+"""
+Hooks for the data plane of Azure Batch, sync for workers and async for the triggerer.
+
+Whoever parses a DAG file imports this module, so that what a hook does is imported when it does it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +11,8 @@ import threading
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import AzureBatchError
-from airflow_provider_batch.hooks import form, probe
-from airflow_provider_batch.hooks.connection import BatchConnection, read_connection
+from airflow_provider_batch.hooks import form
 from airflow_provider_batch.version_compat import BaseHook, aget_connection, amask_secret, mask_secret
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from airflow_provider_batch.client.account import AccountSettings
     from airflow_provider_batch.client.ports import AsyncBatchPort, BatchPort
+    from airflow_provider_batch.domain.requests import Answer, Request
+    from airflow_provider_batch.hooks.connection import BatchConnection
 
 __all__ = ["AzureBatchAsyncHook", "AzureBatchHook"]
 
@@ -56,6 +60,8 @@ class AzureBatchHook(BaseHook):
 
         :raises ConnectionFieldError: a field is missing or contradicts another one.
         """
+        from airflow_provider_batch.hooks.connection import read_connection
+
         with self._lock:
             if self._connection is None:
                 found = read_connection(self.get_connection(self.azure_batch_conn_id))
@@ -105,6 +111,8 @@ class AzureBatchHook(BaseHook):
 
         :return: whether it works, and what was found.
         """
+        from airflow_provider_batch.hooks import probe
+
         try:
             return probe.judge(self.connection, self.send(probe.PROBE))
         except AzureBatchError as error:
@@ -164,6 +172,8 @@ class AzureBatchAsyncHook:
 
         :raises ConnectionFieldError: a field is missing or contradicts another one.
         """
+        from airflow_provider_batch.hooks.connection import read_connection
+
         if self._connection is None:
             found = read_connection(await aget_connection(self.azure_batch_conn_id))
             await amask_secret(list(found.secrets))
@@ -208,6 +218,8 @@ class AzureBatchAsyncHook:
 
         :return: whether it works, and what was found.
         """
+        from airflow_provider_batch.hooks import probe
+
         try:
             return probe.judge(await self.get_connection(), await self.send(probe.PROBE))
         except AzureBatchError as error:

@@ -14,11 +14,8 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.exceptions import AzureBatchError, BatchSensedFailureError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.operators.effects import WorkerEffects
-from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 
 if TYPE_CHECKING:
     from airflow_provider_batch.domain.sensing import Target
@@ -65,6 +62,7 @@ class BatchSensor(BaseSensorOperator):
             deferrable = conf.getboolean("operators", "default_deferrable", fallback=False)
         self.deferrable = deferrable
         self.poll_interval = poll_interval
+        self._said = ""
 
     @abstractmethod
     def target(self) -> Target:
@@ -77,9 +75,15 @@ class BatchSensor(BaseSensorOperator):
         :param context: the template context.
         :raises BatchSensedFailureError: what is waited for has ended with a failure.
         """
+        # Not needed where a DAG file is parsed, which imports this module each time.
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
         with AzureBatchHook(self.azure_batch_conn_id) as hook:
             sensed = drive(self.target().look(), WorkerEffects(hook.get_conn(), self.log))
-        self.log.info("%s", sensed.why)
+        if sensed.why != self._said:
+            self.log.info("%s", sensed.why)
+            self._said = sensed.why
         if not sensed.is_done:
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._end(sensed.failure, sensed.result))
@@ -99,6 +103,8 @@ class BatchSensor(BaseSensorOperator):
             raise
         if poked.is_done:
             return poked.xcom_value
+        from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
+
         self.defer(
             trigger=AzureBatchSensorTrigger(
                 self.azure_batch_conn_id,

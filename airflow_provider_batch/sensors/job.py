@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.sensing import Job
 from airflow_provider_batch.sensors.base import BatchSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.sensing import Job
 
 __all__ = ["AzureBatchJobSensor"]
 
@@ -37,4 +39,6 @@ class AzureBatchJobSensor(BatchSensor):
 
     def target(self) -> Job:
         """Return what is waited for; the fields are rendered."""
+        from airflow_provider_batch.domain.sensing import Job
+
         return Job(self.batch_job_id, self.must_exist)

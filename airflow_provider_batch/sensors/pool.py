@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.sensing import UsableNodes
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.sensors.base import BatchSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.sensing import UsableNodes
 
 __all__ = ["AzureBatchPoolSensor"]
 
@@ -50,5 +52,7 @@ class AzureBatchPoolSensor(BatchSensor):
 
     def target(self) -> UsableNodes:
         """Return what is waited for; the fields are rendered."""
+        from airflow_provider_batch.domain.sensing import UsableNodes
+
         share = 1.0 if self.share is None else self.share
         return UsableNodes(self.batch_pool_id, self.nodes, share, self.must_exist)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.sensing import Tasks
 from airflow_provider_batch.sensors.base import BatchSensor
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.sensing import Tasks
 
 __all__ = ["AzureBatchTaskSensor"]
 
@@ -42,5 +44,7 @@ class AzureBatchTaskSensor(BatchSensor):
 
     def target(self) -> Tasks:
         """Return what is waited for; the fields are rendered."""
+        from airflow_provider_batch.domain.sensing import Tasks
+
         ids = [self.batch_task_ids] if isinstance(self.batch_task_ids, str) else self.batch_task_ids
         return Tasks(self.batch_job_id, None if ids is None else list(ids), self.must_exist)

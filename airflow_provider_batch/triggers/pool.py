@@ -10,7 +10,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
 from airflow_provider_batch.domain.pool_changes import withdraw
-from airflow_provider_batch.domain.pool_wait import PoolWait, wait_for_pool
+from airflow_provider_batch.domain.pool_wait import POOL_CLAIM_KEY, PoolWait, wait_for_pool
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
 from airflow_provider_batch.triggers.effects import TriggerEffects
@@ -20,10 +20,7 @@ from airflow_provider_batch.triggers.patience import patiently
 from airflow_provider_batch.triggers.resumption import not_too_soon
 from airflow_provider_batch.triggers.task_instance import get_xcom
 
-__all__ = ["POOL_CLAIM_KEY", "AzureBatchPoolTrigger"]
-
-#: XCom in which a try says that it is at work on a pool
-POOL_CLAIM_KEY = "batch_pool_claim"
+__all__ = ["AzureBatchPoolTrigger"]
 
 
 class AzureBatchPoolTrigger(BaseTrigger):

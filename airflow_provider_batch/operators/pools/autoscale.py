@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.pool_autoscale import disable_autoscale, enable_autoscale, evaluate_formula
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.operators.pools.base import PoolOperator, duration
 from airflow_provider_batch.specs import decided_later
@@ -15,6 +13,7 @@ from airflow_provider_batch.specs import decided_later
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_batch.domain.flow import Flow
     from airflow_provider_batch.specs import Autoscale
 
 __all__ = [
@@ -85,6 +84,8 @@ class AzureBatchEnableAutoScaleOperator(PoolOperator):
         :param context: the template context.
         :return: what it comes to.
         """
+        from airflow_provider_batch.domain.pool_autoscale import enable_autoscale
+
         formula = _formula(self.auto_scale_formula)
         evaluation = yield from enable_autoscale(
             self.batch_pool_id, str(formula), duration(self.evaluation_interval)
@@ -121,6 +122,8 @@ class AzureBatchEvaluateAutoScaleOperator(PoolOperator):
         :param context: the template context.
         :return: what it comes to.
         """
+        from airflow_provider_batch.domain.pool_autoscale import evaluate_formula
+
         evaluation = yield from evaluate_formula(self.batch_pool_id, _formula(self.auto_scale_formula))
         return {"batch_pool_id": self.batch_pool_id, **evaluation.as_json()}
 
@@ -142,5 +145,7 @@ class AzureBatchDisableAutoScaleOperator(PoolOperator):
         :param context: the template context.
         :return: the id of the pool.
         """
+        from airflow_provider_batch.domain.pool_autoscale import disable_autoscale
+
         yield from disable_autoscale(self.batch_pool_id)
         return {"batch_pool_id": self.batch_pool_id, "auto_scale": False}

@@ -1,4 +1,9 @@
-"""What all operators for pools have in common: a change, then perhaps a wait, on a worker or deferred."""
+"""
+What all operators for pools have in common: a change, then perhaps a wait, on a worker or deferred.
+
+A DAG file imports these modules each time that it is parsed, so what only a worker needs is imported where it
+is used.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, TaskDeferred
 
-from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.ids import is_legal_id
-from airflow_provider_batch.domain.outcome import Verdict
-from airflow_provider_batch.domain.pool_changes import withdraw
-from airflow_provider_batch.domain.pool_wait import Kind, PoolWait, wait_for_pool
-from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.links.portal import AzureBatchPoolLink, account_resource_id, portal_urls
-from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
-from airflow_provider_batch.operators.identity import work_identity
 from airflow_provider_batch.specs import decided_later, to_iso8601
-from airflow_provider_batch.triggers.pool import POOL_CLAIM_KEY, AzureBatchPoolTrigger
-from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_batch.domain.flow import Flow
     from airflow_provider_batch.domain.ids import WorkIdentity
+    from airflow_provider_batch.domain.pool_wait import Kind, PoolWait
 
 __all__ = ["PoolOperator", "duration", "number"]
 
@@ -114,6 +111,8 @@ class PoolOperator(BaseOperator):
         :param context: the template context.
         :return: what was seen at the end; see the class.
         """
+        from airflow_provider_batch.operators.effects import Stopped
+
         try:
             return self._execute(context)
         except (TaskDeferred, AzureBatchError):
@@ -132,6 +131,9 @@ class PoolOperator(BaseOperator):
             self.hook.close()
 
     def _execute(self, context: Context) -> dict[str, Any]:
+        from airflow_provider_batch.domain.pool_wait import PoolWait, wait_for_pool
+        from airflow_provider_batch.operators.effects import Stopped
+
         self.prepare(context)
         self._check_pool_id()
         self._publish(context)
@@ -169,6 +171,9 @@ class PoolOperator(BaseOperator):
         :param context: the template context.
         :param event: the ending that the trigger saw.
         """
+        from airflow_provider_batch.domain.ending import Ending
+        from airflow_provider_batch.domain.outcome import Verdict
+
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
         ending = Ending.from_json(event)
@@ -184,6 +189,10 @@ class PoolOperator(BaseOperator):
     def _withdraw(self) -> None:
         if not self._began or self._left_to_trigger:
             return
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.domain.pool_changes import withdraw
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
         self._began = False
         # The signal may have come in the middle of a request: so a session of its own.
         hook = self.hook.another_session()
@@ -195,6 +204,9 @@ class PoolOperator(BaseOperator):
             hook.close()
 
     def _run(self, flow: Flow[Any]) -> Any:
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
         return drive(flow, WorkerEffects(self.hook.get_conn(), self.log, lambda: self._killed))
 
     def work(self, context: Context) -> WorkIdentity:
@@ -203,6 +215,8 @@ class PoolOperator(BaseOperator):
 
         :param context: the template context.
         """
+        from airflow_provider_batch.operators.identity import work_identity
+
         return work_identity(context, self.hook.connection.deployment_id)
 
     def wait_for(self, kind: Kind, **what: Any) -> PoolWait:
@@ -212,6 +226,8 @@ class PoolOperator(BaseOperator):
         :param kind: what is waited for.
         :param what: see :class:`~airflow_provider_batch.domain.pool_wait.PoolWait`.
         """
+        from airflow_provider_batch.domain.pool_wait import PoolWait
+
         return PoolWait(
             batch_pool_id=self.batch_pool_id,
             kind=kind,
@@ -224,6 +240,9 @@ class PoolOperator(BaseOperator):
 
     def _publish(self, context: Context) -> None:
         """Make the link available, and tell an earlier try that is killed late that the pool is in use."""
+        from airflow_provider_batch.domain.pool_wait import POOL_CLAIM_KEY
+        from airflow_provider_batch.domain.requests import TaskKey
+
         task_instance: Any = context["ti"]
         claim = {"try_number": task_instance.try_number, "batch_pool_id": self.batch_pool_id}
         task_instance.xcom_push(key=POOL_CLAIM_KEY, value=claim)
@@ -245,6 +264,9 @@ class PoolOperator(BaseOperator):
         return deadline.astimezone(timezone.utc).isoformat()
 
     def _wait_in_triggerer(self, context: Context, wait: PoolWait) -> None:
+        from airflow_provider_batch.triggers.pool import AzureBatchPoolTrigger
+        from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
+
         task_instance: Any = context["ti"]
         self.defer(
             trigger=AzureBatchPoolTrigger(

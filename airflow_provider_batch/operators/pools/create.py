@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.labels import pool_labels
-from airflow_provider_batch.domain.pool_adoption import adopt_pool
-from airflow_provider_batch.domain.pool_readiness import share_of
-from airflow_provider_batch.domain.pool_wait import PoolWait
 from airflow_provider_batch.exceptions import SpecError
-from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.pools.base import PoolOperator, number
 from airflow_provider_batch.specs import decided_later, pool_to_rest
@@ -19,6 +13,8 @@ from airflow_provider_batch.specs import decided_later, pool_to_rest
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.pool_wait import PoolWait
     from airflow_provider_batch.specs import PoolSpec
 
 __all__ = ["AzureBatchCreatePoolOperator"]
@@ -152,6 +148,10 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         :param context: the template context.
         :return: the wait for its nodes.
         """
+        from airflow_provider_batch.domain.labels import pool_labels
+        from airflow_provider_batch.domain.pool_adoption import adopt_pool
+        from airflow_provider_batch.hooks.quotas import quota_warning
+
         body = self._body()
         yield from quota_warning(body, self.hook.connection, self.log)
         adopted = yield from adopt_pool(
@@ -171,6 +171,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
 
     def _nodes(self, body: Mapping[str, Any]) -> int | None:
         """Number of nodes that must be usable; None where the formula says it as it goes."""
+        from airflow_provider_batch.domain.pool_readiness import share_of
+
         nodes = number(self.usable_nodes, "usable_nodes")
         target = _target_of(body)
         return nodes if nodes is not None or target is None else share_of(self.usable_share, target)

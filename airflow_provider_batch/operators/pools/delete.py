@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.pool_changes import delete_pool
-from airflow_provider_batch.domain.pool_wait import PoolWait
 from airflow_provider_batch.operators.pools.base import PoolOperator
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.pool_wait import PoolWait
 
 __all__ = ["AzureBatchDeletePoolOperator"]
 
@@ -50,6 +50,8 @@ class AzureBatchDeletePoolOperator(PoolOperator):
         :param context: the template context.
         :return: the wait for its end.
         """
+        from airflow_provider_batch.domain.pool_changes import delete_pool
+
         work = self.work(context)
         created = yield from delete_pool(
             self.batch_pool_id, dag_id=work.dag_id, deployment_id=work.deployment_id, whoever=self.delete_any

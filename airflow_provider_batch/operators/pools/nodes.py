@@ -6,9 +6,6 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_provider_batch.domain import node_actions
-from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.pool_wait import PoolWait
 from airflow_provider_batch.exceptions import BatchPoolUnusableError, SpecError
 from airflow_provider_batch.operators.pools.base import PoolOperator, duration
 from airflow_provider_batch.operators.pools.resize import check_deallocation
@@ -16,6 +13,9 @@ from airflow_provider_batch.specs import decided_later
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.pool_wait import PoolWait
 
 __all__ = ["AzureBatchNodeActionOperator", "AzureBatchRemoveNodesOperator"]
 
@@ -57,7 +57,9 @@ class _NodesOperator(PoolOperator):
 
     def chosen(self) -> Flow[dict[str, Mapping[str, Any]]]:
         """Flow: read the nodes that are chosen and in the pool."""
-        return (yield from node_actions.choose_nodes(self.batch_pool_id, self.node_ids, self.node_states))
+        from airflow_provider_batch.domain.node_actions import choose_nodes
+
+        return (yield from choose_nodes(self.batch_pool_id, self.node_ids, self.node_states))
 
 
 class AzureBatchRemoveNodesOperator(_NodesOperator):
@@ -98,8 +100,10 @@ class AzureBatchRemoveNodesOperator(_NodesOperator):
         :param context: the template context.
         :return: the wait for its end.
         """
+        from airflow_provider_batch.domain.node_actions import remove_nodes
+
         nodes = yield from self.chosen()
-        yield from node_actions.remove_nodes(
+        yield from remove_nodes(
             self.batch_pool_id,
             list(nodes),
             deallocation=self.node_deallocation_option,
@@ -139,8 +143,8 @@ class AzureBatchNodeActionOperator(_NodesOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if action not in node_actions.ACTIONS:
-            raise SpecError("action", f"{action!r} is none of {', '.join(node_actions.ACTIONS)}")
+        if action not in _OPTIONS:
+            raise SpecError("action", f"{action!r} is none of {', '.join(_OPTIONS)}")
         if tasks is not None and tasks not in _OPTIONS[action]:
             raise SpecError("tasks", f"{tasks!r} is none of {', '.join(_OPTIONS[action])}")
         self.action = action
@@ -153,10 +157,12 @@ class AzureBatchNodeActionOperator(_NodesOperator):
         :param context: the template context.
         :return: the wait for its end.
         """
+        from airflow_provider_batch.domain.node_actions import act_on_nodes
+
         nodes = yield from self.chosen()
         if missing := sorted(set(self.node_ids or ()) - set(nodes)):
             raise BatchPoolUnusableError(f"nodes {', '.join(missing)} are not in pool {self.batch_pool_id}.")
-        boots = yield from node_actions.act_on_nodes(
+        boots = yield from act_on_nodes(
             self.batch_pool_id, nodes, self.action, self.tasks or _OPTIONS[self.action][0]
         )
         if self.action == "enable" or not nodes:

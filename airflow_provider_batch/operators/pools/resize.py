@@ -6,16 +6,15 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.pool_changes import resize_pool, stop_resize
-from airflow_provider_batch.domain.pool_readiness import old_errors_of, share_of
-from airflow_provider_batch.domain.pool_wait import PoolWait
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.operators.pools.base import PoolOperator, duration, number
 from airflow_provider_batch.specs import decided_later
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.pool_wait import PoolWait
 
 __all__ = ["AzureBatchResizePoolOperator", "AzureBatchStopPoolResizeOperator"]
 
@@ -98,6 +97,9 @@ class AzureBatchResizePoolOperator(PoolOperator):
         :param context: the template context.
         :return: the wait for its nodes.
         """
+        from airflow_provider_batch.domain.pool_changes import resize_pool
+        from airflow_provider_batch.domain.pool_readiness import old_errors_of, share_of
+
         dedicated = number(self.target_dedicated_nodes, "target_dedicated_nodes")
         low_priority = number(self.target_low_priority_nodes, "target_low_priority_nodes")
         before = yield from resize_pool(
@@ -146,5 +148,7 @@ class AzureBatchStopPoolResizeOperator(PoolOperator):
         :param context: the template context.
         :return: the wait for its end.
         """
+        from airflow_provider_batch.domain.pool_changes import stop_resize
+
         before = yield from stop_resize(self.batch_pool_id)
         return self.wait_for("usable", nodes=0, steady=True, created=before.get("creationTime"))

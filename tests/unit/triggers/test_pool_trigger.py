@@ -13,7 +13,7 @@ from airflow.triggers.base import TaskFailedEvent, TaskSuccessEvent
 
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, Log
-from airflow_provider_batch.domain.pool_wait import PoolWait
+from airflow_provider_batch.domain.pool_wait import POOL_CLAIM_KEY, PoolWait
 from airflow_provider_batch.exceptions import BatchPoolLostError
 from airflow_provider_batch.triggers import end_events
 from airflow_provider_batch.triggers import pool as module
@@ -152,7 +152,7 @@ async def test_kill_deletes_unless_a_later_try_is_at_work(
 
     monkeypatch.setattr(module, "withdraw", withdraw)
     if newest_try is not None:
-        xcoms[module.POOL_CLAIM_KEY] = {"try_number": newest_try, "batch_pool_id": "p"}
+        xcoms[POOL_CLAIM_KEY] = {"try_number": newest_try, "batch_pool_id": "p"}
     await trigger()._kill()
     assert asked == [owner]
 

@@ -1,0 +1,69 @@
+"""What a DAG file imports each time that it is parsed is what parsing needs; counted, since times vary."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+_PROGRAM = """
+import importlib, json, sys
+importlib.import_module("airflow.providers.common.compat.sdk").BaseOperator
+before = set(sys.modules)
+module, _, name = sys.argv[1].partition(":")
+getattr(importlib.import_module(module), name)
+print(json.dumps(sorted(set(sys.modules) - before)))
+"""
+#: what is for workers and triggerers
+_LATER = (
+    "azure",
+    "airflow.triggers",
+    "airflow_provider_batch.triggers",
+    "airflow_provider_batch.domain.pool_",
+)
+PACKAGE = "airflow_provider_batch"
+
+
+def imported(name: str) -> list[str]:
+    command = [sys.executable, "-W", "ignore", "-c", _PROGRAM, f"{PACKAGE}.{name}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    modules: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return modules
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("operators.pools:AzureBatchCreatePoolOperator", 26),
+        ("operators.pools:AzureBatchDeletePoolOperator", 16),
+        ("operators.pools:AzureBatchResizePoolOperator", 16),
+        ("operators.pools:AzureBatchEnableAutoScaleOperator", 16),
+        ("operators.pools:AzureBatchNodeActionOperator", 17),
+        ("sensors.pool:AzureBatchPoolSensor", 8),
+        ("sensors.job:AzureBatchJobSensor", 8),
+        ("sensors.task:AzureBatchTaskSensor", 8),
+    ],
+)
+def test_parsing_imports_nothing_that_only_running_needs(name: str, most: int) -> None:
+    modules = imported(name)
+    assert [module for module in modules if module.startswith(_LATER)] == []
+    ours = [module for module in modules if module.startswith(PACKAGE)]
+    assert len(ours) <= most, ours
+
+
+def test_package_of_the_pool_operators_loads_only_what_is_named() -> None:
+    modules = imported("operators.pools:AzureBatchDeletePoolOperator")
+    assert f"{PACKAGE}.operators.pools.delete" in modules
+    assert f"{PACKAGE}.operators.pools.create" not in modules
+
+
+def test_every_pool_operator_that_is_exported_is_found() -> None:
+    from airflow_provider_batch.operators import pools
+
+    assert sorted(pools._MODULE_OF) == pools.__all__ == dir(pools)
+    for name in pools.__all__:
+        assert getattr(pools, name).__name__ == name
+    with pytest.raises(AttributeError, match="AzureBatchNothing"):
+        pools.AzureBatchNothing  # noqa: B018
