@@ -69,7 +69,7 @@ def resolve_auto_pool_image(job: Mapping[str, Any]) -> Flow[dict[str, Any]]:
     auto_pool = info.get("autoPoolSpecification") or {}
     if "pool" not in auto_pool:
         return dict(job)
-    pool = yield from resolve_image(auto_pool["pool"], "job.poolInfo.autoPoolSpecification.pool")
+    pool = yield from resolve_image(auto_pool["pool"], "batch_job.poolInfo.autoPoolSpecification.pool")
     return {**job, "poolInfo": {**info, "autoPoolSpecification": {**auto_pool, "pool": pool}}}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import drive, get_or_none
@@ -12,8 +13,10 @@ from airflow_provider_batch.exceptions import BatchOwnershipError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.pools import AzureBatchCreatePoolOperator
-from airflow_provider_batch.specs import PoolSpec, VmImage
+from airflow_provider_batch.operators.task import AzureBatchTaskOperator
+from airflow_provider_batch.specs import AutoPoolSpec, JobSpec, PoolSpec, VmImage
 from tests.integration.pool_try import PoolTry, silent
+from tests.integration.task_try import RUN_STARTED, FakeTaskInstance, TaskTry
 
 NEWEST = VmImage.newest(publisher="Canonical")
 
@@ -153,3 +156,39 @@ def test_empty_pool_is_changed_to_what_is_found(
     image = VmImage.newest(publisher="canonical", offer="ubuntu-24*")
     assert create(pool_id, image, update="allowed").run(monkeypatch)["pool"] == "updated"
     assert machine_of(hook, pool_id)[1:] == ("server", "batch.node.ubuntu 24.04")
+
+
+# --- tasks ---------------------------------------------------------------------------------------
+
+
+def task(name: str, **arguments: Any) -> TaskTry:
+    with DAG("integration", schedule=None, start_date=RUN_STARTED):
+        operator = AzureBatchTaskOperator(
+            task_id="work", command_line="true", poll_interval=0.2, deferrable=False, **arguments
+        )
+    return TaskTry(operator, FakeTaskInstance("work", name))
+
+
+def test_pool_that_a_task_describes_gets_the_newest_image(
+    pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pool = PoolSpec(pool_id=pool_id, vm_size="standard_d2s_v5", image=NEWEST, target_dedicated_nodes=1)
+    assert task(pool_id, batch_pool=pool).run(monkeypatch)["exit_code"] == 0
+    assert machine_of(hook, pool_id)[2] == "batch.node.ubuntu 24.04"
+
+
+def bringing(image: VmImage) -> JobSpec:
+    pool = PoolSpec(vm_size="standard_d2s_v5", image=image, target_dedicated_nodes=1)
+    return JobSpec(auto_pool_specification=AutoPoolSpec(pool=pool))
+
+
+def test_pool_that_a_job_brings_gets_the_newest_image(
+    request: pytest.FixtureRequest, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = task(request.node.name, batch_job=bringing(NEWEST)).run(monkeypatch)
+    job = hook.send(requests.get_job(result["batch_job_id"])).json
+    machine = job["poolInfo"]["autoPoolSpecification"]["pool"]["virtualMachineConfiguration"]
+    assert machine["imageReference"]["offer"] == "ubuntu-24_04-lts"
+    unknown = task(f"{request.node.name}-2", batch_job=bringing(VmImage.newest(publisher="nobody")))
+    with pytest.raises(SpecError, match=r"^batch_job\.poolInfo\..*publisher: no supported image"):
+        unknown.run(monkeypatch)

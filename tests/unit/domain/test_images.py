@@ -329,7 +329,7 @@ def test_the_pool_that_a_job_brings_with_it_gets_what_was_found(batch: FakeBatch
     assert sent["poolLifetimeOption"] == "job"
     assert sent["pool"]["virtualMachineConfiguration"]["imageReference"]["sku"] == "Server"
     assert "newestImage" in pool["virtualMachineConfiguration"]
-    with pytest.raises(SpecError, match=r"^job\.poolInfo\.autoPoolSpecification\.pool\.virtualMachine"):
+    with pytest.raises(SpecError, match=r"^batch_job\.poolInfo\.autoPoolSpecification\.pool\.virtualMachine"):
         drive(batch, create_job(_with_image(job, newest(offer="nothing-like-it"))))
 
 
