@@ -103,9 +103,4 @@ def newest_of(images: Iterable[SupportedImage]) -> SupportedImage:
 def _age(image: SupportedImage) -> tuple[Any, ...]:
     versions = [version_of(name) for name in (image.node_agent_sku_id, image.offer, image.sku)]
     words = len(_WORD.findall(f"{image.offer} {image.sku}".lower()))
-    return (*versions, -words, _natural(str(image)), image.node_agent_sku_id.lower(), str(image))
-
-
-def _natural(text: str) -> list[tuple[int, int, str]]:
-    parts = re.findall(r"[0-9]+|[^0-9]+", text.lower())
-    return [(0, int(part), "") if _NUMBER.fullmatch(part) else (1, 0, part) for part in parts]
+    return (*versions, -words, str(image).lower(), image.node_agent_sku_id.lower(), str(image))
