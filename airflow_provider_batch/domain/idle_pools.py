@@ -5,6 +5,18 @@ A pool is idle when it has nodes, no job on it has a task that waits or runs, an
 happened for a grace time: no node came, left or ended a task, no job came. What is decided from is exact:
 unfinished tasks are listed, since counts lag behind, and a node says since when it is idle.
 
+What could be seen in two ways:
+
+=====================================  ============================================================
+a pool without nodes                   holds nothing, whether a formula or somebody has left it so
+a pool that is being resized           is in use: somebody, or its formula, has just asked for it
+nodes on their way, or whose start     idle when none has changed its state for the grace time: they
+task does not end                      bill, and a start task may hang for ever
+nodes whose start task failed          idle: they bill, and take no task
+a job that is disabled                 keeps its pool in use while it has tasks that wait or run:
+                                       somebody put it on hold to go on
+=====================================  ============================================================
+
 Idle is not forgotten: who may give a pool up has to know whether somebody still counts on it. So the jobs
 that are open on it are named, with whom they belong to.
 """
@@ -58,6 +70,7 @@ class OpenJob:
     :param created: when it was created.
     :param is_ending: it is being ended or deleted.
     :param has_work: a task of it has not completed.
+    :param is_on_hold: it is disabled, or about to be.
     """
 
     batch_job_id: str
@@ -65,6 +78,7 @@ class OpenJob:
     created: datetime
     is_ending: bool = False
     has_work: bool = False
+    is_on_hold: bool = False
 
 
 @dataclass(frozen=True)
@@ -165,12 +179,15 @@ def _why_busy(
         return "it has no nodes"
     for job in jobs:
         if job.has_work:
-            return f"job {job.batch_job_id} has tasks that wait or run"
+            hold = "; it is disabled, and nothing of it starts until it is enabled" if job.is_on_hold else ""
+            return f"job {job.batch_job_id} has tasks that wait or run{hold}"
         if job.is_ending:
             return f"job {job.batch_job_id} is being ended"
     states = [lower(node.get("state")) for node in nodes]
     if "running" in states:
         return "a node runs a task"
+    if lower(pool.get("allocationState")) in ("resizing", "stopping"):
+        return "it is being resized"
     if quiet < grace:
         coming = " and nodes are on their way" if NODE_COMING.intersection(states) else ""
         return f"something happened {quiet.total_seconds():.0f} s ago{coming}"
@@ -234,14 +251,16 @@ def _pool_of(job: Mapping[str, Any]) -> str:
 
 
 def _open_job(job: Mapping[str, Any]) -> Flow[OpenJob]:
-    batch_job_id, is_ending = str(job["id"]), lower(job.get("state")) in JOB_CLOSED
+    batch_job_id, state = str(job["id"]), lower(job.get("state"))
+    is_ending, is_on_hold = state in JOB_CLOSED, state in ("disabling", "disabled")
     has_work = False
     if not is_ending:
         try:
             has_work = yield from _has_unfinished_tasks(batch_job_id)
         except (BatchConflictError, BatchNotFoundError):
             is_ending = True  # ended since it was listed
-    return OpenJob(batch_job_id, owner_of(job), utc(str(job["creationTime"])), is_ending, has_work)
+    created = utc(str(job["creationTime"]))
+    return OpenJob(batch_job_id, owner_of(job), created, is_ending, has_work, is_on_hold)
 
 
 def _has_unfinished_tasks(batch_job_id: str) -> Flow[bool]:

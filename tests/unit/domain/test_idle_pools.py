@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -9,9 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batch.domain.idle_pools import OpenJob, PoolUse, judge
+from airflow_provider_batch.domain.flow import Effect, Log, Now, drive
+from airflow_provider_batch.domain.idle_pools import OpenJob, PoolUse, ReapAction, give_up, judge
 from airflow_provider_batch.domain.labels import pool_labels
 from airflow_provider_batch.domain.node_hours import Machine
+from airflow_provider_batch.domain.requests import Answer, Request
+from tests.unit.domain.fake_batch import service_error
 from tests.unit.domain.plans import WORK
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
@@ -70,7 +74,10 @@ def test_an_idle_pool_says_since_when_and_what_it_held_for_nobody() -> None:
     ("use", "why"),
     [
         (judged(job(has_work=True)), "job nightly has tasks that wait or run"),
+        (judged(job(has_work=True, is_on_hold=True)), "it is disabled, and nothing of it starts"),
         (judged(job(is_ending=True)), "job nightly is being ended"),
+        (judged(allocationState="Resizing"), "it is being resized"),
+        (judged(allocationState="stopping"), "it is being resized"),
         (judged(job(minutes=29)), "something happened 1740 s ago"),
         (judged(nodes=[node(minutes=29)]), "something happened"),
         (judged(nodes=[node(), node("2_d", "running")]), "a node runs a task"),
@@ -79,6 +86,10 @@ def test_an_idle_pool_says_since_when_and_what_it_held_for_nobody() -> None:
         (judged(creationTime=ago(3), allocationStateTransitionTime=ago(3)), "something happened"),
         (judged(state="deleting"), "it is deleting"),
         (judged(nodes=[], currentDedicatedNodes=0, targetDedicatedNodes=0), "it has no nodes"),
+        (
+            judged(nodes=[], currentDedicatedNodes=0, targetDedicatedNodes=0, enableAutoScale=True),
+            "it has no nodes",
+        ),
     ],
 )
 def test_whatever_somebody_may_need_it_for_makes_it_busy(use: PoolUse, why: str) -> None:
@@ -87,8 +98,20 @@ def test_whatever_somebody_may_need_it_for_makes_it_busy(use: PoolUse, why: str)
 
 
 def test_nodes_that_never_came_are_idle_as_well() -> None:
-    use = judged(nodes=[], currentDedicatedNodes=0, allocationState="resizing")
+    use = judged(nodes=[], currentDedicatedNodes=0)
     assert (use.is_idle, use.nodes, use.hours.total) == (True, 2, 0.0)
+
+
+@pytest.mark.parametrize("state", ["WaitingForStartTask", "starting", "creating", "rebooting"])
+def test_nodes_that_stay_on_their_way_for_the_grace_time_bill_for_nobody(state: str) -> None:
+    assert not judged(nodes=[node(state=state, minutes=29)]).is_idle
+    use = judged(nodes=[node(state=state, minutes=60)])
+    assert use.is_idle
+    assert use.hours.total == pytest.approx(1.0)
+
+
+def test_a_job_that_is_disabled_and_has_nothing_to_do_keeps_no_nodes() -> None:
+    assert judged(job(is_on_hold=True)).is_idle
 
 
 @pytest.mark.parametrize("state", ["preempted", "deallocated"])
@@ -118,3 +141,109 @@ def test_no_pool_with_work_or_news_is_ever_idle(nodes: list[dict[str, Any]], job
         assert not use.is_idle
     assert use.since <= NOW
     assert use.hours.total >= 0
+
+
+# --- giving up -----------------------------------------------------------------------------------
+
+
+class Account:
+    """A pool with an idle node, as it is at the second look; ``done`` is what was asked of the service."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.pool: dict[str, Any] | None = pool(**changes)
+        self.nodes = [node()]
+        self.jobs: list[dict[str, Any]] = []
+        self.unfinished: list[dict[str, Any]] = []
+        self.done: list[tuple[str, Any]] = []
+        self.refusal: Exception | None = None
+        self.log: list[str] = []
+
+    def __call__(self, effect: Effect) -> Any:
+        match effect:
+            case Now():
+                return NOW
+            case Log(text):
+                self.log.append(text)
+                return None
+            case Request(operation="get_pool") if self.pool is None:
+                raise service_error("PoolNotFound")
+            case Request(operation="get_pool"):
+                return Answer(json=self.pool or {})
+            case Request(operation="list_jobs"):
+                return Answer(json={"value": self.jobs})
+            case Request(operation="list_tasks"):
+                return Answer(json={"value": self.unfinished})
+            case Request(operation="list_nodes"):
+                return Answer(json={"value": self.nodes})
+        assert isinstance(effect, Request)
+        if self.refusal is not None:
+            raise self.refusal
+        self.done.append((effect.operation, effect.json))
+        return Answer()
+
+    def give_up(self, use: PoolUse, action: ReapAction = "delete") -> bool:
+        return drive(give_up(use, action, GRACE), self)
+
+    def opens(self, batch_job_id: str, state: str = "active") -> None:
+        opened = {"id": batch_job_id, "state": state, "creationTime": ago(500), "metadata": []}
+        self.jobs.append({**opened, "poolInfo": {"poolId": "render"}})
+
+
+def test_an_idle_pool_is_deleted_or_scaled_to_zero() -> None:
+    account = Account()
+    assert account.give_up(judged())
+    assert account.give_up(judged(), "scale_to_zero")
+    targets = {"targetDedicatedNodes": 0, "targetLowPriorityNodes": 0}
+    assert account.done == [
+        ("begin_delete_pool", None),
+        ("begin_resize_pool", {**targets, "nodeDeallocationOption": "taskcompletion"}),
+    ]
+
+
+def test_a_pool_that_has_another_owner_at_the_second_look_is_left_alone() -> None:
+    """It was deleted and made again, or taken over, for a run that nobody has asked Airflow about."""
+    account = Account(metadata=pool_labels(replace(WORK, run_id="manual__2")))
+    assert not account.give_up(judged())
+    assert account.done == []
+    assert "is left alone" in account.log[0]
+
+
+def test_a_pool_that_carries_no_labels_at_the_second_look_is_left_alone() -> None:
+    account = Account(metadata=[])
+    assert not account.give_up(judged())
+    assert account.done == []
+
+
+def test_a_job_that_is_not_one_of_those_that_were_asked_about_keeps_the_pool() -> None:
+    account = Account()
+    account.opens("nightly")
+    assert account.give_up(judged(job()))
+    account.opens("late")
+    assert not account.give_up(judged(job()))
+    assert len(account.done) == 1
+    assert "a job came to it just now" in account.log[0]
+
+
+def test_a_job_that_is_disabled_keeps_the_pool_while_its_tasks_wait() -> None:
+    account = Account()
+    account.opens("nightly", "Disabled")
+    account.unfinished = [{"id": "t"}]
+    assert not account.give_up(judged(job()))
+    assert "it is disabled" in account.log[0]
+    account.unfinished = []
+    assert account.give_up(judged(job()))
+
+
+@pytest.mark.parametrize("code", ["PoolBeingDeleted", "PoolBeingResized", "PoolNotFound"])
+def test_what_the_service_refuses_is_said_and_is_no_error(code: str) -> None:
+    account = Account()
+    account.refusal = service_error(code)
+    assert not account.give_up(judged(), "scale_to_zero")
+    assert code in account.log[0]
+
+
+def test_a_pool_that_is_gone_at_the_second_look_is_no_error() -> None:
+    account = Account()
+    account.pool = None
+    assert not account.give_up(judged())
+    assert "it is gone" in account.log[0]
