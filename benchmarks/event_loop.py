@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.bases.xcom import BaseXCom
 from airflow.triggers.base import BaseTrigger, StartTriggerArgs, TaskSuccessEvent, TriggerEvent
 
 #: seconds between two looks of the probe
@@ -47,19 +48,27 @@ class PauseTrigger(BaseTrigger):
     Sleep once: the least that a task that starts in the triggerer can cost.
 
     :param seconds: how long.
+    :param leaves_result: write a return value as well. The one that an event can carry arrives encoded twice
+        in Airflow 3.3, so each one is a message of its own.
     """
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, leaves_result: bool = False) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.seconds = seconds
+        self.leaves_result = leaves_result
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what is needed to make this trigger again."""
-        return f"{__name__}.{type(self).__qualname__}", {"seconds": self.seconds}
+        arguments = {"seconds": self.seconds, "leaves_result": self.leaves_result}
+        return f"{__name__}.{type(self).__qualname__}", arguments
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Sleep."""
         await asyncio.sleep(self.seconds)
+        if self.leaves_result:
+            ti: Any = self.task_instance
+            address = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
+            await BaseXCom.aset(key="return_value", value={"seconds": self.seconds}, **address)
         yield TaskSuccessEvent()
 
 

@@ -47,14 +47,20 @@ class Lag:
 
 def case(name: str, dag_id: str) -> Case:
     """
-    Read the name of a case: ``[floor-]flat-N``, ``layered-N`` (levels of 20), ``mapped-N``, ``workers-N``.
+    Read the name of a case: ``flat-N``, ``layered-N`` (levels of 20), ``mapped-N``, ``workers-N``.
+
+    Before the first three, ``floor-`` stands for triggers that only sleep, ``result-floor-`` for those that
+    leave a result, too.
 
     :param name: the name.
     :param dag_id: id for its DAG.
     """
     kind, _, number = name.rpartition("-")
     members = int(number)
-    common = {"dag_id": dag_id, "members": members, "seconds": SECONDS}
+    common: dict[str, Any] = {"dag_id": dag_id, "members": members, "seconds": SECONDS}
+    if kind.startswith("result-floor-"):
+        kind = kind.removeprefix("result-")
+        common["leaves_result"] = True
     width = {"width": 20 if kind.endswith("layered") else members}
     batch = {"pool": POOL}
     match kind:
@@ -118,9 +124,12 @@ def measure(site: Site, name: str, number: int, samples: Path, limit_seconds: fl
     return run, lag
 
 
-CASES = ["floor-flat-60", "flat-60", "floor-flat-240", "flat-240", "floor-mapped-500", "mapped-500"]
+CASES = [
+    *("floor-flat-60", "flat-60", "floor-flat-240", "result-floor-flat-240", "flat-240"),
+    *("floor-mapped-500", "result-floor-mapped-500", "mapped-500"),
+]
 HEAD = (
-    f"{'case':<20}{'state':>9}{'makespan':>10}{'triggerer':>11}{'scheduler':>11}{'api':>7}{'dag-proc':>9}"
+    f"{'case':<26}{'state':>9}{'makespan':>10}{'triggerer':>11}{'scheduler':>11}{'api':>7}{'dag-proc':>9}"
     f"{'workers':>9}{'lag p50':>9}{'p99':>7}{'max':>7}  requests"
 )
 
@@ -129,7 +138,7 @@ def line(name: str, run: Run, lag: Lag) -> str:
     """One line of the table."""
     cpu = run.cpu
     return (
-        f"{name:<20}{run.state:>9}{run.makespan:>8.1f} s{cpu['triggerer']:>9.1f} s{cpu['scheduler']:>9.1f} s"
+        f"{name:<26}{run.state:>9}{run.makespan:>8.1f} s{cpu['triggerer']:>9.1f} s{cpu['scheduler']:>9.1f} s"
         f"{cpu['api-server']:>7.1f}{cpu['dag-processor']:>9.1f}{run.workers:>9}"
         f"{lag.p50:>9.2f}{lag.p99:>7.2f}{lag.longest:>7.2f}  "
         + ", ".join(f"{count} {operation}" for operation, count in sorted(run.requests.items()))

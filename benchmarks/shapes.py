@@ -74,32 +74,35 @@ def mapped(dag_id: str, members: int, seconds: float, pool: str) -> DAG:
     return dag
 
 
-def floor(dag_id: str, members: int, width: int, seconds: float) -> DAG:
+def floor(dag_id: str, members: int, width: int, seconds: float, leaves_result: bool = False) -> DAG:
     """
     The same tasks with triggers that only sleep: what Airflow itself takes.
 
     :param members: how many.
     :param width: how many stand in each level.
     :param seconds: how long each one runs.
+    :param leaves_result: each one leaves a result, as a member of a group does.
     """
+    arguments = {"seconds": seconds, "leaves_result": leaves_result}
     with _dag(dag_id) as dag:
         tasks = [
-            TriggererOperator(task_id=f"t{n}", trigger="PauseTrigger", arguments={"seconds": seconds})
+            TriggererOperator(task_id=f"t{n}", trigger="PauseTrigger", arguments=arguments)
             for n in range(members)
         ]
         _connect(tasks, width)
     return dag
 
 
-def mapped_floor(dag_id: str, members: int, seconds: float) -> DAG:
+def mapped_floor(dag_id: str, members: int, seconds: float, leaves_result: bool = False) -> DAG:
     """
     One mapped task with triggers that only sleep.
 
     :param members: how many indexes it has.
     :param seconds: how long each one runs.
+    :param leaves_result: each one leaves a result, as a member of a group does.
     """
     with _dag(dag_id) as dag:
-        arguments = {"seconds": seconds}
+        arguments = {"seconds": seconds, "leaves_result": leaves_result}
         one = TriggererOperator.partial(task_id="t", trigger="PauseTrigger", arguments=arguments)
         task: Any = one.expand(doc=[str(n) for n in range(members)])
         # Airflow asks the mapped operator, which knows only what its class says.
