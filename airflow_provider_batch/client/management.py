@@ -6,8 +6,10 @@ Needs the extra ``[management]``. Few requests go this way, so its pipeline is t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from azure.core.exceptions import AzureError, HttpResponseError
@@ -17,7 +19,7 @@ from airflow_provider_batch.client.account import ManagementSettings
 from airflow_provider_batch.client.credentials import sync_credential
 from airflow_provider_batch.client.http_log import HTTP_LOGGER
 from airflow_provider_batch.domain.redaction import redact
-from airflow_provider_batch.domain.service_errors import error_class
+from airflow_provider_batch.domain.service_errors import ErrorBody, error_class, read_error
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchAuthenticationError,
@@ -72,23 +74,35 @@ def management_error(error: AzureError, operation: str, settings: ManagementSett
     :param operation: what was asked for.
     :param settings: which account, as whom.
     """
-    text = redact(str(error.message)).strip()
     response: Any = error.response if isinstance(error, HttpResponseError) else None
     if response is None:
         return BatchUnavailableError(
             f"{operation} got no answer from the management plane ({settings.account.cloud.management_url}, "
-            f"auth_method {settings.account.credential.kind}): {text}"
+            f"auth_method {settings.account.credential.kind}): {redact(str(error.message)).strip()}"
         )
-    code = getattr(getattr(error, "error", None), "code", None)
-    if code is None and response.status_code >= 500:
+    body = _error_body(response)
+    if body.code is None and response.status_code >= 500:
         return BatchUnavailableError(
-            f"the management plane failed on {operation} (HTTP {response.status_code}): {text}"
+            f"the management plane failed on {operation} (HTTP {response.status_code})"
         )
-    kind = error_class(code) or _RESOURCE_MANAGER_CODES.get(code or "", BatchServiceError)
+    kind = error_class(body.code) or _RESOURCE_MANAGER_CODES.get(body.code or "", BatchServiceError)
     return kind(
-        code=code,
-        message=f"the management plane says: {text}",
+        code=body.code,
+        message=f"the management plane says: {redact(body.message)}",
         status=response.status_code,
         operation=operation,
+        details=[(name, redact(value)) for name, value in body.details],
         request_id=response.headers.get("x-ms-request-id"),
     )
+
+
+def _error_body(response: Any) -> ErrorBody:
+    """Read the error object of Azure Resource Manager, whose details are errors themselves."""
+    try:
+        found = json.loads(response.text()).get("error")
+    except (ValueError, AttributeError):
+        return ErrorBody()
+    body = read_error(found)
+    details = found.get("details") if isinstance(found, dict) else None
+    pairs = [(str(each.get("code")), str(each.get("message"))) for each in details or ()]
+    return replace(body, details=tuple(pairs))

@@ -16,6 +16,7 @@ from urllib.parse import quote
 from azure.core.rest import HttpRequest
 
 from airflow_provider_batch.domain.requests import API_VERSION, Answer, Request, json_text
+from airflow_provider_batch.exceptions import AzureBatchConfigurationError
 
 __all__ = ["answer", "asked_bytes", "http_request"]
 
@@ -29,7 +30,12 @@ def http_request(request: Request) -> HttpRequest:
     Map a request to the message that the vendor's pipeline sends; its URL is relative to the account's.
 
     :param request: what to send.
+    :raises AzureBatchConfigurationError: the data plane is not where it is to go.
     """
+    if request.plane != "data":
+        raise AzureBatchConfigurationError(
+            f"{request.operation} is for the management plane; send it on a worker, by AzureBatchHook."
+        )
     headers = dict(request.headers)
     if accept := _ACCEPT.get(request.answer):
         headers["Accept"] = accept

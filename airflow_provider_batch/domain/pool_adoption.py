@@ -24,6 +24,7 @@ from airflow_provider_batch.domain.pool_readiness import old_errors_of
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchOwnershipError
 from airflow_provider_batch.specs import fingerprint, pool_differences
+from airflow_provider_batch.specs.pool_identities import check_references, identities_of
 
 __all__ = ["Adopted", "Changes", "adopt_pool", "changes_of"]
 
@@ -165,6 +166,7 @@ def adopt_pool(
 
 def _create(body: Mapping[str, Any]) -> Flow[str | None]:
     """Create the pool; the code of the conflict when somebody else was quicker, or an old one is not gone."""
+    check_references(body, body, "pool", is_new=True)
     body = yield from resolve_image(body)
     try:
         yield requests.create_pool(body)
@@ -212,7 +214,10 @@ def _not_described(body: Mapping[str, Any], found: Mapping[str, Any]) -> list[st
     made_from = named_value(found.get("metadata"), DEFINITION)
     if made_from is None or made_from == fingerprint(dict(body)):
         return []
-    return [f"{name}: found, not wanted" for name in _OPTIONAL if found.get(name) and not body.get(name)]
+    there = [name for name in _OPTIONAL if found.get(name) and not body.get(name)]
+    if identities_of(found) and "identity" not in body:
+        there.append("identity")
+    return [f"{name}: found, not wanted" for name in there]
 
 
 def _fill(body: Mapping[str, Any], found: Mapping[str, Any]) -> Flow[None]:

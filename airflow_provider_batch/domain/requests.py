@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
+from airflow_provider_batch.specs.pool_identities import identities_of
+
 API_VERSION = "2025-06-01"
 
 #: ids in one page of a list; the service's own maximum
@@ -25,7 +27,7 @@ MAX_RESULTS = 1000
 @dataclass(frozen=True)
 class Request:
     """
-    One HTTP request to the data plane.
+    One HTTP request to the service.
 
     :param operation: name of the operation in the vendor SDK, for messages and counts.
     :param method: HTTP verb.
@@ -35,6 +37,8 @@ class Request:
     :param content: the body as JSON text, instead of ``json``, where its size had to be known before.
     :param headers: extra headers, for example ``If-Match`` or ``ocp-range``.
     :param answer: what the answer carries: a JSON object, raw bytes, or nothing of interest.
+    :param plane: ``management`` for what the data plane cannot do; only workers send such requests, in the
+        form that the management plane has for the same operation.
     """
 
     operation: str
@@ -45,6 +49,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     answer: Literal["json", "bytes", "none"] = "json"
     content: str | None = field(default=None, repr=False)
+    plane: Literal["data", "management"] = "data"
 
 
 @dataclass(frozen=True)
@@ -144,8 +149,15 @@ def list_pool_node_counts(batch_pool_id: str | None = None) -> Request:
 
 
 def create_pool(body: Mapping[str, Any]) -> Request:
-    """Create a pool; repeated, it answers 409 ``PoolExists``."""
-    return Request("create_pool", "POST", "/pools", json=dict(body), answer="none")
+    """
+    Create a pool; repeated, it answers 409 ``PoolExists``.
+
+    One with identities goes to the management plane: the data plane shows identities and takes none.
+    """
+    if identities_of(body):
+        return Request("create_pool", "POST", "/pools", json=dict(body), answer="none", plane="management")
+    body = {name: value for name, value in body.items() if name != "identity"}
+    return Request("create_pool", "POST", "/pools", json=body, answer="none")
 
 
 def list_pools(select: Sequence[str] = (), filter_: str | None = None) -> Request:

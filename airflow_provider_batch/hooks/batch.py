@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -70,10 +71,18 @@ class AzureBatchHook(BaseHook):
             return self._connection
 
     def get_conn(self) -> BatchPort:
-        """Return the session with the account; one for the life of the hook, until it is closed."""
+        """
+        Return the session with the account; one for the life of the hook, until it is closed.
+
+        Pools with identities are created through the management plane, where the connection allows that.
+        """
+        from airflow_provider_batch.client.planes import BothPlanes
+        from airflow_provider_batch.hooks.management import management_settings
+
         with self._lock:
             if self._session is None:
-                self._session = import_module(_SESSION_MODULE).BatchSession(self.connection.account)
+                session = import_module(_SESSION_MODULE).BatchSession(self.connection.account)
+                self._session = BothPlanes(session, partial(management_settings, self.connection))
             return self._session
 
     def another_session(self) -> AzureBatchHook:

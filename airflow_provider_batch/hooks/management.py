@@ -36,7 +36,7 @@ def management_settings(connection: BatchConnection) -> ManagementSettings:
     if not has_management_package():
         reasons.append("azure-mgmt-batch is not installed; install airflow-provider-batch[management]")
     if reasons:
-        raise AzureBatchConfigurationError(f"the management plane cannot be asked: {'; '.join(reasons)}")
+        raise AzureBatchConfigurationError(f"The management plane needs more: {'; '.join(reasons)}.")
     return ManagementSettings(
         connection.account,
         str(connection.subscription_id),

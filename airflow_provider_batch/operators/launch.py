@@ -47,6 +47,7 @@ from airflow_provider_batch.operators.job_pool import check_one_pool, job_withou
 from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
+from airflow_provider_batch.specs.pool_identities import check_references
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -84,6 +85,12 @@ class _Rendered:
     widths: dict[str, int | None] = field(default_factory=dict)
     is_all: bool = True
     is_none: bool = False
+
+    def check_identities(self, pool: Mapping[str, Any]) -> None:
+        """See that the pool has the identities that its tasks name; see :func:`check_references`."""
+        for task_id, tasks in self.bodies.items():
+            for _index, body in tasks:
+                check_references(pool, body, f"{task_id}.batch_task")
 
 
 class AzureBatchLaunchOperator(BaseOperator):
@@ -139,6 +146,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         if self.batch_job is not None and not decided_later(self.batch_job):
             self.batch_job = self._job_body()
         check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
+        if isinstance(self.batch_pool, Mapping):
+            check_references(self.batch_pool, self.batch_job, "batch_job")
         if self.wall_clock is not None and not timedelta() < self.wall_clock <= _LONGEST_LIFE:
             raise SpecError("wall_clock", f"{self.wall_clock} is not between 0 and 30 days")
         mask_sas([self.batch_pool, self.batch_job])
@@ -184,6 +193,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             graph, rendered = self._render_members(context)
             blocks = integer_blocks(graph, rendered.widths)
             if plan.pool is not None:
+                rendered.check_identities(plan.pool)
                 self._run(quota_warning(plan.pool, self.hook.connection, self.log))
             self._run(group_job.prepare_pool(plan))
             opening = Opening(

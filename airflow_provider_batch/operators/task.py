@@ -45,6 +45,7 @@ from airflow_provider_batch.operators.identity import work_identity
 from airflow_provider_batch.operators.job_pool import LATER, check_one_pool, job_without_pool
 from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
+from airflow_provider_batch.specs.pool_identities import check_references
 from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
 from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
@@ -254,9 +255,15 @@ class AzureBatchTaskOperator(BaseOperator):
                     )
         else:
             check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
+            self._check_identities()
         for name, value in (("batch_pool_id", self.batch_pool_id), ("batch_job_id", self.batch_job_id)):
             if value is not None and not decided_later(value) and not is_legal_id(str(value)):
                 raise SpecError(name, f"{value!r} is no id: 1 to 64 letters, digits, hyphens and underscores")
+
+    def _check_identities(self) -> None:
+        if isinstance(self.batch_pool, Mapping):
+            for name in ("batch_task", "resource_files", "batch_job"):
+                check_references(self.batch_pool, getattr(self, name), name)
 
     def _check_place_in_group(self) -> None:
         """A member takes place and connection from its group; saying the same again is no contradiction."""

@@ -27,6 +27,11 @@ COMMAND_LINE_BYTES: Final = 131_071
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
+#: fields that only look as if they belonged there
+_MISPLACED: Final = {
+    ("BatchPoolSpecification", "identity"): "a pool that comes with a job can have no identities, which only "
+    "the management plane gives; describe it as batch_pool"
+}
 #: names by which users of the Python classes may call a field of REST JSON
 _PYTHON_NAMES: Final = {
     "pool_id": "id",
@@ -77,6 +82,8 @@ def _require(body: Mapping[str, Any], known: Iterable[Member], path: str) -> Non
 def _unknown(name: Any, known: Mapping[str, Member], definition: str) -> str:
     if not isinstance(name, str):
         return f"unknown field; names are strings, found {type(name).__name__}"
+    if (definition, name) in _MISPLACED:
+        return _MISPLACED[definition, name]
     squashed = {field.lower(): field for field in known}
     same = squashed.get(name.replace("_", "").replace("-", "").lower()) or _PYTHON_NAMES.get(name)
     if same in known:

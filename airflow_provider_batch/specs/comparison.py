@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: what a pool is called and labelled, not what it is; labels also hold the fingerprint itself
 _NAMING: Final = ("id", "displayName", "metadata")
+_IDENTITY: Final = "BatchUserAssignedIdentity"
 _LONGEST_SHOWN: Final = 60
 _AGENT: Final = ("nodeAgentSKUId",)
 
@@ -67,7 +68,7 @@ def pool_differences(wanted: PoolSpec | Json, found: Json, *, ignore: Collection
         body.pop("resizeTimeout", None)  # it has no effect then
     skipped = {"id", *ignore}
     body = {name: value for name, value in body.items() if name not in skipped}
-    existing = plain(found, "pool")
+    existing = {"identity": {"type": "None"}, **plain(found, "pool")}
     return list(_object_differences(_with_image_of(existing, body), existing, POOL, ""))
 
 
@@ -130,6 +131,8 @@ def _canonical_list(value: Sequence[Any], of: Kind) -> list[Any]:
     elements = [_canonical(element, of) for element in value]
     if of.definition == "EnvironmentSetting":
         elements.sort(key=lambda element: str(element.get("name")))
+    if of.definition == _IDENTITY:
+        elements.sort(key=lambda element: str(element.get("resourceId")))
     return elements
 
 
@@ -170,6 +173,8 @@ def _differences(wanted: Any, found: Any, kind: Kind, path: str) -> Iterator[str
         return
     if kind.name == "object" and isinstance(found, Mapping):
         yield from _object_differences(wanted, found, kind.definition, f"{path}.")
+    elif kind.of is not None and kind.of.definition == _IDENTITY:
+        yield from _identity_differences(wanted, found or [], path)
     elif kind.name == "list" and kind.of is not None and kind.of.name == "object":
         yield from _list_differences(wanted, found or [], kind.of, path)
     elif not _equal(wanted, found, kind):
@@ -203,6 +208,15 @@ def _list_differences(wanted: Sequence[Any], found: Sequence[Any], of: Kind, pat
     if of.definition != "BatchMetadataItem":
         for name in sorted(by_name.keys() - {element.get("name") for element in wanted}, key=str):
             yield f"{path}[{name}]: found, not wanted"
+
+
+def _identity_differences(wanted: Sequence[Any], found: Sequence[Any], path: str) -> Iterator[str]:
+    """Compare resource ids, whose order and case say nothing."""
+    ours, theirs = ({str(each.get("resourceId")).lower() for each in listed} for listed in (wanted, found))
+    for resource_id in sorted(ours - theirs):
+        yield f"{path}[{resource_id}]: wanted, not found"
+    for resource_id in sorted(theirs - ours):
+        yield f"{path}[{resource_id}]: found, not wanted"
 
 
 def _shown(value: Any, kind: Kind) -> str:

@@ -1,9 +1,10 @@
-"""The operating system user that a task runs as."""
+"""Who tasks and nodes are: operating system users, and managed identities of Entra ID."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from airflow_provider_batch.specs.base import Json, Spec
 
@@ -73,3 +74,15 @@ class UserAccount(Spec):
     password: str = field(repr=False)
     elevation_level: str | None = None
     extra: Json = field(default_factory=dict)
+
+
+def user_assigned(resource_ids: Any) -> Any:
+    """
+    Turn resource ids of managed identities into the form in which a pool shows its identities.
+
+    :param resource_ids: one or several; what is in that form already stays.
+    """
+    if isinstance(resource_ids, Mapping):
+        return resource_ids
+    listed = [resource_ids] if isinstance(resource_ids, str) else list(resource_ids)
+    return {"type": "UserAssigned", "userAssignedIdentities": [{"resourceId": each} for each in listed]}

@@ -10,7 +10,7 @@ from airflow_provider_batch.specs.autoscale import Autoscale
 from airflow_provider_batch.specs.base import Duration, Flag, Json, Number, Spec, named_values, rest
 from airflow_provider_batch.specs.container import ContainerConfiguration, ContainerSettings
 from airflow_provider_batch.specs.disk import DataDisk, DiskEncryption, OsDisk
-from airflow_provider_batch.specs.identity import UserAccount, UserIdentity
+from airflow_provider_batch.specs.identity import UserAccount, UserIdentity, user_assigned
 from airflow_provider_batch.specs.image import VmImage
 from airflow_provider_batch.specs.mount import Mount
 from airflow_provider_batch.specs.network import NetworkConfiguration
@@ -93,6 +93,9 @@ class PoolSpec(Spec):
     :param node_placement: ``regional`` (the service's default) or ``zonal``: spread over availability zones.
     :param upgrade_policy: when the operating system of the nodes is upgraded.
     :param user_accounts: operating system accounts on every node.
+    :param user_assigned_identities: resource ids of managed identities that every node has. Only the
+        management plane can give them, when the pool is created: the connection needs ``subscription_id``,
+        ``resource_group`` and a sign-in with Entra ID, and the extra ``[management]`` is to be installed.
     :param enable_inter_node_communication: for tasks that span nodes; limits the size of the pool.
     :param display_name: any text of at most 1,024 characters.
     :param metadata: names and values without meaning to the service.
@@ -133,6 +136,9 @@ class PoolSpec(Spec):
     )
     upgrade_policy: UpgradePolicy | Json | None = None
     user_accounts: Sequence[UserAccount | Json] | str | None = None
+    user_assigned_identities: Sequence[str] | str | None = field(
+        default=None, metadata=rest("identity", user_assigned)
+    )
     enable_inter_node_communication: Flag | None = None
     display_name: str | None = None
     metadata: Mapping[str, str] | Sequence[Json] | str | None = field(

@@ -16,6 +16,7 @@ from typing import Any, Final, TypeAlias
 
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs.image_names import PATTERN_FIELDS, is_pattern
+from airflow_provider_batch.specs.pool_identities import check_pool_identity, check_resource_id
 from airflow_provider_batch.specs.templates import decided_later
 
 Body: TypeAlias = Mapping[str, Any]
@@ -439,7 +440,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "BatchJobManagerTask": (_ENVIRONMENT,),
     "BatchJobPreparationTask": (_ENVIRONMENT,),
     "BatchJobReleaseTask": (_ENVIRONMENT,),
-    "BatchPoolCreateOptions": _POOL,
+    "BatchPoolCreateOptions": (*_POOL, check_pool_identity),
     "BatchPoolEndpointConfiguration": (_distinct("inboundNATPools"),),
     "BatchPoolInfo": (_pool_of_job,),
     "BatchPoolSpecification": _POOL,
@@ -449,6 +450,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "BatchTaskCreateOptions": (_ENVIRONMENT, _task_size),
     "BatchTaskDependencies": (_dependency_ids,),
     "BatchTaskIdRange": (_range,),
+    "BatchUserAssignedIdentity": (check_resource_id,),
     "BatchVmImageReference": (_image,),
     "ContainerRegistryReference": (_registry,),
     "ExitCodeRangeMapping": (_range,),

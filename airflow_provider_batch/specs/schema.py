@@ -22,7 +22,8 @@ Notation, read by :mod:`airflow_provider_batch.specs.kinds`::
     Name                   another definition
 
 What the service never sees, since it is looked up in the list of supported images before a pool is created:
-a node agent that is missing, and the newest image (:data:`LOOKED_UP`).
+a node agent that is missing, and the newest image (:data:`LOOKED_UP`). A pool's ``identity`` stands here in
+the form in which the service shows it; only the management plane takes it, in a form of its own.
 
 Sources: models and docstrings of azure-batch 15.1 (REST API 2025-06-01); "Batch service quotas and limits".
 """
@@ -75,6 +76,14 @@ DEFINITIONS: Final[Mapping[str, Mapping[str, str]]] = {
         "metadata": "[BatchMetadataItem]",
         "mountConfiguration": "[MountConfiguration] ..10",
         "upgradePolicy": "UpgradePolicy",
+        "identity": "BatchPoolIdentity",
+    },
+    "BatchPoolIdentity": {
+        "type!": "=UserAssigned|None",
+        "userAssignedIdentities": "[BatchUserAssignedIdentity]",
+    },
+    "BatchUserAssignedIdentity": {
+        "resourceId!": "caseless 1..",
     },
     "VirtualMachineConfiguration": {
         "imageReference!": "BatchVmImageReference",

@@ -108,7 +108,7 @@ def test_a_task_that_brings_its_pool_warns_of_what_it_lacks(
 ) -> None:
     task_try = make_try(batch_pool=too_big, command_line="true", deferrable=True)
     task_try.defer()
-    hook.send(requests.terminate_job(key_of(task_try.ti).batch_job_id, "TestIsOver"))
+    hook.send(requests.delete_job(key_of(task_try.ti).batch_job_id))
     assert WARNING in task_try.text
 
 

@@ -83,6 +83,22 @@ def test_a_second_try_completes_what_the_first_had_begun(worker: GroupWorker) ->
     assert len(worker.batch.active_jobs()) == 2
 
 
+def test_a_member_names_no_identity_that_the_described_pool_has_not(worker: GroupWorker) -> None:
+    place = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+    identity = {"type": "UserAssigned", "userAssignedIdentities": [{"resourceId": f"{place}/reader"}]}
+    source = {
+        "httpUrl": "https://films.blob.core.windows.net/in/f",
+        "filePath": "f",
+        "identityReference": {"resourceId": f"{place}/writer"},
+    }
+    with film(batch_pool_id=None, batch_pool={**POOL_BODY, "id": "new", "identity": identity}) as group:
+        member("a", resource_files=[source])
+    with pytest.raises(SpecError, match=r"^film\.a\.batch_task\.resourceFiles\[0\]\.identityReference"):
+        worker.launch(group)
+    assert "new" not in worker.batch.pools
+    assert worker.batch.active_jobs() == ["nightly"]
+
+
 @pytest.mark.parametrize("error", [UNAVAILABLE, service_error("InvalidPropertyValue")])
 def test_a_last_try_that_fails_ends_its_job(worker: GroupWorker, error: Exception) -> None:
     worker.batch.fail("create_task_collection", error, times=20)

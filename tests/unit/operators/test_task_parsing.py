@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
@@ -190,3 +191,32 @@ def test_importing_the_operator_imports_no_azure_module() -> None:
     command = [sys.executable, "-W", "ignore", "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+IDENTITIES = "/subscriptions/s/resourceGroups/g/providers/Microsoft.ManagedIdentity/userAssignedIdentities"
+INPUT = ResourceFile(
+    http_url="https://films.blob.core.windows.net/in/f",
+    file_path="f",
+    identity_resource_id=f"{IDENTITIES}/writer",
+)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ({"resource_files": [INPUT]}, "resource_files[0]"),
+        ({"batch_task": {"resourceFiles": [INPUT]}}, "batch_task.resourceFiles[0]"),
+    ],
+)
+def test_a_task_names_no_identity_that_its_described_pool_has_not(
+    arguments: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(SpecError) as caught:
+        operator(**COMMAND, batch_pool=with_identities("reader"), **arguments)
+    assert caught.value.path == f"{path}.identityReference.resourceId"
+    operator(**COMMAND, batch_pool=with_identities("reader", "Writer"), **arguments)
+    operator(**COMMAND, batch_pool=POOL, **arguments)  # one that exists may have it
+
+
+def with_identities(*names: str) -> PoolSpec:
+    return replace(POOL, user_assigned_identities=[f"{IDENTITIES}/{name}" for name in names])

@@ -17,15 +17,21 @@ from airflow_provider_batch.specs.kinds import TEXTS, Kind, kind_of, members
 from airflow_provider_batch.specs.schema import DEFINITIONS, JOB, LOOKED_UP, POOL, TASK
 
 VENDORS = sorted(set(DEFINITIONS) - {LOOKED_UP})
-#: fields that are looked up before the service sees the body: one of our own, one that the model requires
-OUR_FIELD = ("VirtualMachineConfiguration", "newestImage")
+#: fields that the data plane never takes: one is looked up before, one is for the management plane
+OUR_FIELDS = {("VirtualMachineConfiguration", "newestImage"), (POOL, "identity")}
+IDENTITY = "BatchPoolIdentity"
+#: a field that the model requires and that is looked up where it is missing
 OPTIONAL_HERE = ("VirtualMachineConfiguration", "nodeAgentSKUId")
 MODEL = sdk.BatchMetadataItem.__mro__[1]  # the SDK's base of every model
 
 
+def hints_of(model: type) -> dict[str, Any]:
+    return typing.get_type_hints(model, {**vars(_models), "_models": sdk, "_types": None})
+
+
 def sdk_fields(model: type) -> dict[str, tuple[Any, bool]]:
     """Writable fields of a model by REST name: annotation without None, and whether it is required."""
-    hints = typing.get_type_hints(model, {**vars(_models), "_models": sdk, "_types": None})
+    hints = hints_of(model)
     found = {}
     for owner in reversed(model.__mro__):
         for attribute, field in vars(owner).items():
@@ -57,7 +63,7 @@ def models_below(name: str, seen: set[str]) -> Iterator[str]:
 
 def test_the_schema_defines_exactly_the_models_that_create_bodies_reach():
     seen: set[str] = set()
-    assert set(VENDORS) == {name for root in (POOL, JOB, TASK) for name in models_below(root, seen)}
+    assert set(VENDORS) == {name for root in (POOL, IDENTITY, JOB, TASK) for name in models_below(root, seen)}
 
 
 @pytest.mark.parametrize("definition", VENDORS)
@@ -66,7 +72,7 @@ def test_a_definition_has_the_fields_of_the_model_with_the_same_requirements(def
     known = {
         name: member.required or (definition, name) == OPTIONAL_HERE
         for name, member in members(definition).items()
-        if (definition, name) != OUR_FIELD
+        if (definition, name) not in OUR_FIELDS
     }
     assert known == {name: required for name, (_annotation, required) in fields.items()}
 
@@ -75,6 +81,11 @@ def test_a_definition_has_the_fields_of_the_model_with_the_same_requirements(def
 def test_each_field_of_a_definition_has_the_type_of_the_model(definition):
     for name, (annotation, _required) in sdk_fields(getattr(sdk, definition)).items():
         assert fits(members(definition)[name].kind, annotation), f"{definition}.{name}: {annotation}"
+
+
+def test_the_identity_of_a_pool_is_that_which_the_service_shows():
+    annotation, _required = without_none(hints_of(sdk.BatchPool)["identity"])
+    assert fits(members(POOL)["identity"].kind, annotation)
 
 
 def fits(kind: Kind, annotation: Any) -> bool:
