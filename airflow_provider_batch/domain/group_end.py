@@ -86,8 +86,7 @@ class Figures:
     @property
     def machines(self) -> Collection[Machine]:
         """What the nodes are whose hours are in it."""
-        pools = (pool.held.by_machine for pool in self.pools if pool.held is not None)
-        return set(self.hours.by_machine).union(*pools)
+        return set(self.hours.by_machine).union(*(pool.billed for pool in self.pools))
 
     def as_json(self) -> dict[str, Any]:
         """

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.cost import Cost, cost_of, figures
 from airflow_provider_batch.domain.flow import Flow, Log, Now, get_or_none, pages
-from airflow_provider_batch.domain.node_hours import NodeHours, PoolMachines, held_hours
+from airflow_provider_batch.domain.node_hours import Machine, NodeHours, PoolMachines, held_hours
 from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.exceptions import AzureBatchError, BatchNotFoundError
 
@@ -35,6 +35,11 @@ class PoolHeld:
     machines: PoolMachines = field(default_factory=PoolMachines)
     held: NodeHours | None = None
     cost: Cost | None = None
+
+    @property
+    def billed(self) -> Collection[Machine]:
+        """What the nodes are whose hours are in it."""
+        return () if self.held is None else self.held.by_machine.keys()
 
     def priced(self, prices: PriceTable | None) -> PoolHeld:
         """

@@ -467,7 +467,7 @@ def test_own_pool_is_deleted_and_gone(
 ) -> None:
     create(pool_id).run(monkeypatch)
     result = make(AzureBatchDeletePoolOperator, deferrable=deferrable).run(monkeypatch)
-    assert result == {"batch_pool_id": pool_id, "deleted": True}
+    assert (result["batch_pool_id"], result["deleted"]) == (pool_id, True)
     assert found_pool(hook, pool_id) is None
     assert make(AzureBatchDeletePoolOperator).run(monkeypatch)["deleted"]
 

@@ -32,7 +32,9 @@ def test_pool_is_made_used_and_deleted(stack: Stack) -> None:
     made = stack.rest.xcom(example.dag_id, example.run_id, tasks["create_pool"])
     assert (made["pool"], made["usable_nodes"]) == ("created", 2)
     deleted = stack.rest.xcom(example.dag_id, example.run_id, tasks["delete_pool"])
-    assert deleted == {"batch_pool_id": pool_of(example), "deleted": True}
+    assert (deleted["batch_pool_id"], deleted["deleted"]) == (pool_of(example), True)
+    worked = stack.rest.xcom(example.dag_id, example.run_id, tasks["work"])
+    assert 0 < worked["node_hours"] < deleted["node_hours"]
     assert is_gone(stack, pool_of(example))
 
 

@@ -157,6 +157,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         adopted = yield from adopt_pool(
             body, pool_labels(self.work(context)), update=self.update == "allowed"
         )
+        self._estimate(body)
         result = {"pool": adopted.how}
         if not self.wait_until_usable:
             return {"batch_pool_id": self.batch_pool_id, "vm_size": body["vmSize"], **result}
@@ -168,6 +169,15 @@ class AzureBatchCreatePoolOperator(PoolOperator):
             created=adopted.created,
             result=result,
         )
+
+    def _estimate(self, body: Mapping[str, Any]) -> None:
+        """Say the most that the pool may cost while its nodes are on their way."""
+        from airflow_provider_batch.domain.cost import estimate
+        from airflow_provider_batch.hooks.prices import price_table
+
+        most = estimate(body)
+        prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
+        self.log.info("%s", most.text(prices))
 
     def _nodes(self, body: Mapping[str, Any]) -> int | None:
         """Number of nodes that must be usable; None where the formula says it as it goes."""

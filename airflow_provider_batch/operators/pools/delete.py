@@ -21,7 +21,9 @@ class AzureBatchDeletePoolOperator(PoolOperator):
     Delete a pool that this DAG has made, and wait until it is gone and bills no more.
 
     A pool that is gone already is no error. Tasks that ran on it are queued again and wait for a pool of its
-    id; the jobs stay. The returned XCom has ``batch_pool_id`` and ``deleted``.
+    id; the jobs stay. The returned XCom has ``batch_pool_id`` and ``deleted``, and what the nodes of the pool
+    held and cost since each was allocated: ``node_hours``, ``spot_node_hours``, ``core_hours``, ``cost`` and
+    ``currency``, None where that is not known.
 
     Example::
 
@@ -51,11 +53,18 @@ class AzureBatchDeletePoolOperator(PoolOperator):
         :return: the wait for its end.
         """
         from airflow_provider_batch.domain.pool_changes import delete_pool
+        from airflow_provider_batch.domain.pool_machines import read_pool_machines
+        from airflow_provider_batch.hooks.prices import price_table
 
         work = self.work(context)
+        held = yield from read_pool_machines(self.batch_pool_id)
         created = yield from delete_pool(
             self.batch_pool_id, dag_id=work.dag_id, deployment_id=work.deployment_id, whoever=self.delete_any
         )
+        # Prices are asked for after that: no pool is to bill while we wait for them.
+        held = held.priced(price_table(self.hook.connection, held.billed, self.log))
+        if created is not None:
+            self.log.info("%s", held)
         if created is None or not self.wait_until_gone:
-            return {"batch_pool_id": self.batch_pool_id, "deleted": created is None}
-        return self.wait_for("gone", created=created)
+            return {**held.as_json(), "deleted": created is None}
+        return self.wait_for("gone", created=created, result=held.as_json())
