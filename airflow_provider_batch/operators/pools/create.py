@@ -65,6 +65,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         a retry creates it anew.
     :param kwargs: see :class:`~airflow_provider_batch.operators.pools.base.PoolOperator`.
     :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range.
+    :raises AzureBatchConfigurationError: the pool has identities, and the management plane cannot be asked.
     :raises BatchOwnershipError: a pool of the id exists and is not as described.
     :raises BatchQuotaError: the account may not have more pools.
     :raises BatchPoolUnusableError: the nodes that are wanted cannot come: quota, allocation, start task ...
