@@ -27,6 +27,7 @@ _FAILED_JOB: Final = frozenset({"taskfailed", "maxwallclocktimeexpiry"})
 #: seconds until a pool that looks hopeless is looked at again: the pool and its nodes are two requests
 _SECOND_LOOK: Final = 6.0
 _SHOWN: Final = 5
+_JOB_SELECT: Final = ("id", "state", "executionInfo", "onAllTasksComplete", "jobManagerTask")
 
 
 @dataclass(frozen=True)
@@ -80,13 +81,14 @@ class Job:
         :raises BatchNotFoundError: the job does not exist, and must.
         """
         name = f"Batch job {self.batch_job_id}"
-        request = requests.get_job(self.batch_job_id, ("id", "state", "executionInfo"))
+        request = requests.get_job(self.batch_job_id, _JOB_SELECT)
         found = yield from _read(request, self.must_exist)
         if found is None:
             return Sensed(False, f"{name} does not exist yet.")
         state = lower(found.json.get("state"))
         if state != "completed":
-            return Sensed(False, f"{name} is {state or 'in an unknown state'}.")
+            waits = f"Waiting for the end of {name}, which is {state or 'in an unknown state'}"
+            return Sensed(False, f"{waits}{_who_ends(found.json)}.")
         info = found.json.get("executionInfo") or {}
         reason = str(info.get("terminateReason") or "")
         result = {"batch_job_id": self.batch_job_id, "terminate_reason": reason or None}
@@ -132,11 +134,12 @@ class Tasks:
                 return Sensed(False, f"Batch task {key} does not exist yet.")
             outcome = read_outcome(key, found.json)
             if outcome is None:
-                return Sensed(False, f"Batch task {key} is {lower(found.json.get('state')) or 'unknown'}.")
+                state = lower(found.json.get("state")) or "in an unknown state"
+                return Sensed(False, f"Waiting for the end of Batch task {key}, which is {state}.")
             ended.append(outcome)
         failed = [outcome for outcome in ended if outcome.result != "success"]
         names = [f"{outcome.batch_task_id} ({_cause(outcome)})" for outcome in failed]
-        return _judged(self.batch_job_id, len(ended), names)
+        return _judged(self.batch_job_id, len(ended), names, _some(self.batch_task_ids))
 
     def as_json(self) -> dict[str, Any]:
         """Return what :func:`read_target` reads."""
@@ -210,7 +213,7 @@ def _look_at_all(batch_job_id: str, must_exist: bool) -> Flow[Sensed]:
     try:
         unfinished = yield from _ids(batch_job_id, "state ne 'completed'")
         if unfinished:
-            waits = f"{len(unfinished)} tasks of Batch job {batch_job_id} are not completed"
+            waits = f"Waiting for the end of {_counted(len(unfinished))} of Batch job {batch_job_id}"
             return Sensed(False, f"{waits}: {_some(unfinished)}.")
         ids = yield from _ids(batch_job_id, None)
         failed = yield from _ids(batch_job_id, "executionInfo/result eq 'failure'")
@@ -228,12 +231,16 @@ def _ids(batch_job_id: str, filter_: str | None) -> Flow[list[str]]:
     return [str(task["id"]) for task in found]
 
 
-def _judged(batch_job_id: str, number: int, failed: Sequence[str]) -> Sensed:
+def _judged(batch_job_id: str, number: int, failed: Sequence[str], named: str | None = None) -> Sensed:
     result = {"batch_job_id": batch_job_id, "tasks": number, "failed": len(failed)}
     if failed:
-        why = f"{len(failed)} of {number} tasks of Batch job {batch_job_id} failed: {_some(failed)}."
+        why = f"{len(failed)} of {_counted(number)} of Batch job {batch_job_id} failed: {_some(failed)}."
         return Sensed(True, why, why, result)
-    return Sensed(True, f"All {number} tasks of Batch job {batch_job_id} succeeded.", None, result)
+    names = "" if named is None else f": {named}"
+    every = "All " if named is None and number > 1 else ""
+    return Sensed(
+        True, f"{every}{_counted(number)} of Batch job {batch_job_id} succeeded{names}.", None, result
+    )
 
 
 def _read(request: Request, must_exist: bool) -> Flow[Answer | None]:
@@ -247,6 +254,18 @@ def _cause(outcome: TaskOutcome) -> str:
     if outcome.exit_code is not None:
         return f"exit code {outcome.exit_code}"
     return outcome.failure.code if outcome.failure and outcome.failure.code else "no exit code"
+
+
+def _who_ends(job: Mapping[str, Any]) -> str:
+    """Say of a job that does not end with its tasks that somebody must end it: many wait in vain for that."""
+    ends_with_tasks = lower(job.get("onAllTasksComplete")) == "terminatejob" or job.get("jobManagerTask")
+    if ends_with_tasks or lower(job.get("state")) != "active":
+        return ""
+    return "; somebody has to end it, since it does not end with its tasks (onAllTasksComplete)"
+
+
+def _counted(tasks: int) -> str:
+    return "1 task" if tasks == 1 else f"{tasks} tasks"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -18,7 +18,7 @@ from airflow_provider_batch.exceptions import AzureBatchError, BatchSensedFailur
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 
 if TYPE_CHECKING:
-    from airflow_provider_batch.domain.sensing import Target
+    from airflow_provider_batch.domain.sensing import Sensed, Target
 
 __all__ = ["BatchSensor"]
 
@@ -70,39 +70,42 @@ class BatchSensor(BaseSensorOperator):
 
     def poke(self, context: Any) -> PokeReturnValue:
         """
-        Look once.
+        Look once; a deferrable sensor that is not done goes on in the triggerer.
+
+        It is here that a sensor defers: Airflow 2 takes a call of its own ``execute`` from ours for a misuse.
 
         :param context: the template context.
         :raises BatchSensedFailureError: what is waited for has ended with a failure.
         """
         # Not needed where a DAG file is parsed, which imports this module each time.
+        from airflow_provider_batch.domain.polling import is_transient
+
+        try:
+            sensed = self._look()
+        except AzureBatchError as error:
+            if not is_transient(error):
+                self._skip_if_soft(error)
+                raise
+            self.log.warning("No answer yet, which says nothing about the work: %s", error)
+            sensed = None
+        if sensed is not None and sensed.is_done:
+            return PokeReturnValue(is_done=True, xcom_value=self._end(sensed.failure, sensed.result))
+        if self.deferrable:
+            self._wait_in_triggerer()
+        return PokeReturnValue(is_done=False)
+
+    def _look(self) -> Sensed:
         from airflow_provider_batch.domain.flow import drive
         from airflow_provider_batch.operators.effects import WorkerEffects
 
         with AzureBatchHook(self.azure_batch_conn_id) as hook:
-            sensed = drive(self.target().look(), WorkerEffects(hook.get_conn(), self.log))
+            sensed: Sensed = drive(self.target().look(), WorkerEffects(hook.get_conn(), self.log))
         if sensed.why != self._said:
             self.log.info("%s", sensed.why)
             self._said = sensed.why
-        if not sensed.is_done:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=self._end(sensed.failure, sensed.result))
+        return sensed
 
-    def execute(self, context: Any) -> Any:
-        """
-        Wait as the mode says.
-
-        :param context: the template context.
-        """
-        if not self.deferrable:
-            return super().execute(context)
-        try:
-            poked = self.poke(context)
-        except AzureBatchError as error:
-            self._skip_if_soft(error)
-            raise
-        if poked.is_done:
-            return poked.xcom_value
+    def _wait_in_triggerer(self) -> None:
         from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 
         self.defer(
@@ -115,7 +118,6 @@ class BatchSensor(BaseSensorOperator):
             method_name="execute_complete",
             timeout=timedelta(seconds=self.timeout),
         )
-        return None
 
     def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
         """
@@ -124,18 +126,18 @@ class BatchSensor(BaseSensorOperator):
         :param context: the template context.
         :param event: what it has seen.
         """
-        try:
-            if event.get("error"):
-                raise AzureBatchError(event["error"])
-            self.log.info("%s", event["why"])
-            return self._end(event["failure"], event["result"])
-        except AzureBatchError as error:
+        if event.get("error"):
+            error = AzureBatchError(event["error"])
             self._skip_if_soft(error)
-            raise
+            raise error
+        self.log.info("%s", event["why"])
+        return self._end(event["failure"], event["result"])
 
     def _end(self, failure: str | None, result: Mapping[str, Any]) -> dict[str, Any]:
         if failure is not None and self.fail_on_failure:
-            raise BatchSensedFailureError(failure)
+            error = BatchSensedFailureError(failure)
+            self._skip_if_soft(error)
+            raise error
         return dict(result)
 
     def _skip_if_soft(self, error: AzureBatchError) -> None:

@@ -11,7 +11,8 @@ from airflow.providers.common.compat.sdk import BaseSensorOperator, PokeReturnVa
 
 from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.domain.idle_pools import look_at_pool
-from airflow_provider_batch.exceptions import SpecError
+from airflow_provider_batch.domain.polling import is_transient
+from airflow_provider_batch.exceptions import AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
 
@@ -68,6 +69,11 @@ class AzureBatchIdlePoolSensor(BaseSensorOperator):
         try:
             flow = look_at_pool(self.batch_pool_id, self.grace)
             use = drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+        except AzureBatchError as error:
+            if not is_transient(error):
+                raise
+            self.log.warning("No answer yet, which says nothing about the pool: %s", error)
+            return PokeReturnValue(is_done=False)
         finally:
             self.hook.close()
         found: dict[str, Any] = {"batch_pool_id": self.batch_pool_id}

@@ -21,6 +21,7 @@ from airflow_provider_batch.exceptions import (
 )
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.sensors.base import BatchSensor
+from airflow_provider_batch.sensors.idle_pool import AzureBatchIdlePoolSensor
 from airflow_provider_batch.sensors.job import AzureBatchJobSensor
 from airflow_provider_batch.sensors.pool import AzureBatchPoolSensor
 from airflow_provider_batch.sensors.task import AzureBatchTaskSensor
@@ -157,9 +158,10 @@ def test_job_that_somebody_ends_is_no_failure_and_one_that_a_failed_task_ends_is
         wait(sensor(AzureBatchJobSensor, batch_job_id=failed.batch_job_id))
 
 
-def test_soft_fail_skips_instead_of_failing(work: Work, sensor: Callable[..., Any]):
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_soft_fail_skips_instead_of_failing(work: Work, sensor: Callable[..., Any], deferrable: bool):
     work.create().add("bad", "/bin/sh -c 'exit 3'")
-    waits = {"batch_job_id": work.batch_job_id, "soft_fail": True, "deferrable": True}
+    waits = {"batch_job_id": work.batch_job_id, "soft_fail": True, "deferrable": deferrable}
     wait(sensor(AzureBatchTaskSensor, batch_job_id=work.batch_job_id, fail_on_failure=False))
     with pytest.raises(AirflowSkipException, match="failed: bad"):
         sensor(AzureBatchTaskSensor, **waits).execute({})
@@ -222,6 +224,31 @@ def test_service_that_does_not_answer_now_ends_no_watch(
     finally:
         emulator.forget(fault)
     assert event["failure"] is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "names"),
+    [
+        (AzureBatchJobSensor, "get_job", "batch_job_id"),
+        (AzureBatchTaskSensor, "list_tasks", "batch_job_id"),
+        (AzureBatchPoolSensor, "get_pool", "batch_pool_id"),
+        (AzureBatchIdlePoolSensor, "get_pool", "batch_pool_id"),
+    ],
+)
+def test_service_that_does_not_answer_now_ends_no_wait_on_a_worker(
+    emulator: EmulatorProcess,
+    kind: Any,
+    operation: str,
+    names: str,
+):
+    with DAG("sensors", schedule=None, start_date=RUN_STARTED):
+        waiting = kind(task_id="wait", **{names: "of-others"})
+    fault = emulator.answer(operation, status=503, retry_after="0", times=None)
+    try:
+        assert waiting.poke({}).is_done is False
+        assert emulator.met(fault)
+    finally:
+        emulator.forget(fault)
 
 
 def test_error_of_the_watch_is_raised_on_the_worker(sensor: Callable[..., Any]):

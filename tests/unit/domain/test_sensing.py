@@ -1,0 +1,49 @@
+"""What a sensor says of what it waits for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from airflow_provider_batch.domain.flow import drive
+from airflow_provider_batch.domain.requests import Answer
+from airflow_provider_batch.domain.sensing import Job, Tasks
+
+ENDED = {"exitCode": 0, "result": "success", "startTime": "2026-01-01T00:00:00Z"}
+
+
+def said_of_job(**job: Any) -> str:
+    return drive(Job("film").look(), lambda _: Answer({"id": "film", **job})).why
+
+
+@pytest.mark.parametrize(
+    ("job", "ends_by_itself"),
+    [
+        ({"onAllTasksComplete": "noaction"}, False),
+        ({}, False),
+        ({"onAllTasksComplete": "terminateJob"}, True),
+        ({"onAllTasksComplete": "noaction", "jobManagerTask": {"id": "manager"}}, True),
+        ({"state": "terminating"}, True),
+    ],
+)
+def test_job_that_does_not_end_with_its_tasks_is_said_to_need_somebody(
+    job: dict[str, Any], ends_by_itself: bool
+) -> None:
+    said = said_of_job(**{"state": "active", **job})
+    assert said.startswith("Waiting for the end of Batch job film, which is ")
+    assert ("somebody has to end it" in said) is not ends_by_itself
+
+
+@pytest.mark.parametrize(
+    ("ids", "said"),
+    [
+        (["split"], "1 task of Batch job film succeeded: split."),
+        (["split", "merge"], "2 tasks of Batch job film succeeded: split, merge."),
+    ],
+)
+def test_named_tasks_are_not_all_tasks_of_their_job(ids: list[str], said: str) -> None:
+    task = Answer({"id": "split", "state": "completed", "executionInfo": ENDED})
+    named = Answer({**task.json, "id": "merge"})
+    answers = iter([task, named])
+    assert drive(Tasks("film", ids).look(), lambda _: next(answers)).why == said
