@@ -158,7 +158,9 @@ def _refusal(formula: str, error: BatchServiceError) -> AutoScaleFormulaError:
 
 
 def _words(evaluation: Evaluation) -> str:
-    return ", ".join(f"{name} {value}" for name, value in evaluation.results.items() if name.startswith("$"))
+    targets = evaluation.as_json()
+    dedicated, spot = (targets[f"target_{kind}_nodes"] for kind in ("dedicated", "low_priority"))
+    return f"{dedicated or 0} dedicated and {spot or 0} spot nodes"
 
 
 def disable_autoscale(batch_pool_id: str) -> Flow[None]:
