@@ -68,7 +68,16 @@ class FakeJob:
         self._history.setdefault(batch_task_id, []).append((now(), task))
 
     def end(self, batch_task_id: str) -> None:
-        self.change(batch_task_id, "completed", exitCode=0, result="success", endTime="2026-01-01T00:00:00Z")
+        end = "2026-01-01T00:00:00Z"
+        self.change(batch_task_id, "completed", exitCode=0, result="success", endTime=end)
+
+    def end_after_an_hour(self, batch_task_id: str) -> None:
+        """The task ran on pool ``p1`` for an hour, and ends."""
+        times = {"startTime": "2026-01-01T00:00:00Z", "endTime": "2026-01-01T01:00:00Z"}
+        self.change(batch_task_id, "completed", exitCode=0, result="success", **times)
+        ended = self._at(batch_task_id, now())
+        assert ended is not None
+        ended["nodeInfo"] = {"poolId": "p1", "nodeId": "n_d"}
 
     def delete(self, batch_task_id: str) -> None:
         self._history[batch_task_id].append((now(), None))
@@ -103,6 +112,8 @@ class FakeJob:
             if task is None:
                 raise service_error("TaskNotFound", request.operation)
             return Answer(json=task, headers={"etag": "0x1"})
+        if request.operation == "get_pool":
+            return Answer(json={"id": "p1", "vmSize": "standard_d2s_v5", "taskSlotsPerNode": 2})
         return Answer(json={"id": request.path}, content=b"x")
 
     def _list(self, filter_: str | None) -> list[dict[str, Any]]:

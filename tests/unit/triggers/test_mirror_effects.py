@@ -46,7 +46,7 @@ def test_many_watches_end_with_their_tasks_and_never_ask_for_one_of_them(
         mirrors = [asyncio.create_task(mirror(flow)) for flow in flows]
         await asyncio.sleep(300)
         for i in range(30):
-            job.end(f"t{i}")
+            job.end_after_an_hour(f"t{i}")
         outcomes: list[TaskOutcome] = await asyncio.gather(*mirrors)
         return outcomes
 
@@ -54,7 +54,9 @@ def test_many_watches_end_with_their_tasks_and_never_ask_for_one_of_them(
     assert [(outcome.batch_task_id, outcome.succeeded) for outcome in outcomes] == [
         (f"t{i}", True) for i in range(30)
     ]
+    assert {(outcome.node_hours, outcome.core_hours) for outcome in outcomes} == {(0.5, 1.0)}
     assert job.count("get_task") == 0
+    assert job.count("get_pool") == 1
     assert job.count("get_job") <= 300 / watch.LOOK_EVERY + 1
 
 

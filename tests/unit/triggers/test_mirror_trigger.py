@@ -17,6 +17,7 @@ from airflow_provider_batch.domain.flow import drive_async, tasks_of
 from airflow_provider_batch.domain.group_job import end_jobs
 from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE
+from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.domain.requests import Answer, Request, TaskKey, get_task
 from airflow_provider_batch.exceptions import BatchAuthenticationError, BatchUnavailableError
 from airflow_provider_batch.triggers import effects, end_events, kill, launch_news
@@ -208,6 +209,16 @@ def test_a_success_ends_the_airflow_task_with_its_result_and_no_worker(triggerer
     assert isinstance(triggerer.event(triggerer.trigger()), TaskSuccessEvent)
     assert triggerer.xcom("return_value")["batch_task_id"] == planned("split").batch_task_id
     assert triggerer.xcom(CLAIM_KEY)["try_number"] == 1
+
+
+def test_a_result_has_node_hours_and_the_cost_when_there_are_prices(triggerer: Triggerer) -> None:
+    triggerer.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 3.6})
+    triggerer.runs("split", 4)
+    triggerer.ends("split", 40)
+    triggerer.event(triggerer.trigger())
+    result = triggerer.xcom("return_value")
+    assert result["node_hours"] == pytest.approx(0.01, abs=1e-4)
+    assert (result["cost"], result["currency"]) == (pytest.approx(0.036, abs=4e-4), "EUR")
 
 
 @pytest.mark.parametrize("push_result", [True, False])
