@@ -120,6 +120,13 @@ def test_nodes_that_are_not_there_bill_nothing(state: str) -> None:
     assert use.hours.total == pytest.approx(2.0)
 
 
+def test_nodes_that_are_all_preempted_hold_nothing_and_are_wanted_back_for_nobody() -> None:
+    dedicated = {"currentDedicatedNodes": 0, "targetDedicatedNodes": 0}
+    spot = {"currentLowPriorityNodes": 1, "targetLowPriorityNodes": 1}
+    use = judged(nodes=[node("1_p", "preempted")], **dedicated, **spot)
+    assert (use.is_idle, use.nodes, use.hours.total) == (True, 1, 0.0)
+
+
 def test_broken_nodes_bill_and_are_idle() -> None:
     assert judged(nodes=[node(state="unusable"), node("2_d", "starttaskfailed")]).is_idle
 
