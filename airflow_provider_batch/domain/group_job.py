@@ -259,7 +259,7 @@ def _is_usable(generation: Generation) -> Flow[bool]:
     """Tell whether a job that we find can be used; who created it may have died before that was asked."""
     if generation.has_full_life:
         return True
-    tasks: Answer = yield requests.list_tasks(generation.batch_job_id, ("id",))
+    tasks: Answer = yield requests.list_tasks(generation.batch_job_id, ("id",), maxresults=1)
     return bool(tasks.json.get("value")) or (yield from _can_be_changed(generation))
 
 
@@ -502,7 +502,7 @@ def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tupl
         chosen = yield from _where_it_is(task, found)
         if isinstance(chosen, Submission):
             return chosen
-        if chosen is not None and (chosen.launch is not None or (yield from _is_usable(chosen))):
+        if chosen is not None and (yield from _is_usable(chosen)):
             # Who created it for a late member may have died before it was told to end by itself.
             return chosen, chosen.launch is None
         if chosen is not None:

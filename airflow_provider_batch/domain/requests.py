@@ -343,10 +343,15 @@ def get_task(key: TaskKey, select: Sequence[str] = ()) -> Request:
     return Request("get_task", "GET", _task_path(key), _options(select))
 
 
-def list_tasks(batch_job_id: str, select: Sequence[str] = (), filter_: str | None = None) -> Request:
-    """Tasks of a job."""
+def list_tasks(
+    batch_job_id: str,
+    select: Sequence[str] = (),
+    filter_: str | None = None,
+    maxresults: int | None = None,
+) -> Request:
+    """Tasks of a job; ``maxresults`` is the length of a page."""
     path = f"/jobs/{_segment(batch_job_id)}/tasks"
-    return Request("list_tasks", "GET", path, _options(select, filter_))
+    return Request("list_tasks", "GET", path, _options(select, filter_, maxresults))
 
 
 def terminate_task(key: TaskKey, etag: str | None = None) -> Request:

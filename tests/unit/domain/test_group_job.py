@@ -416,6 +416,19 @@ def test_a_job_with_tasks_is_never_ended_because_it_cannot_be_changed() -> None:
     assert JOB in batch.active_jobs()
 
 
+def test_a_late_member_puts_nothing_into_a_job_that_nobody_knows_to_be_changeable() -> None:
+    unharmed = unchangeable()
+    go(unharmed, launching(chain()))
+    batch = unchangeable()
+    batch.crash_at = (unharmed.operations().index("create_job"), "after")
+    with pytest.raises(Crash):
+        go(batch, launching(chain()))
+    batch.crash_at = None
+    go(batch, submit_late(PLAN, late("frame")))
+    said = go(batch, launching(chain()))
+    assert batch.jobs[said.batch_job_id]["constraints"] == {"maxWallClockTime": PLAN.wall_clock}
+
+
 def test_a_missing_pool_is_named_before_a_job_is_created() -> None:
     batch = FakeBatch()
     with pytest.raises(AzureBatchConfigurationError, match="'p1' does not exist"):
