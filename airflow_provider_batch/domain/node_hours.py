@@ -108,12 +108,14 @@ class PoolMachines:
     :param slots: task slots of a node.
     :param is_windows: its nodes run Windows.
     :param spot_nodes: ids of nodes that are known to be spot.
+    :param is_all_spot: it has, and is to have, no dedicated node.
     """
 
     vm_size: str = ""
     slots: int = 1
     is_windows: bool = False
     spot_nodes: frozenset[str] = frozenset()
+    is_all_spot: bool = False
 
     @classmethod
     def read(cls, pool: Mapping[str, Any], nodes: Iterable[Mapping[str, Any]] = ()) -> PoolMachines:
@@ -124,22 +126,30 @@ class PoolMachines:
         :param nodes: its nodes, as far as they exist.
         """
         configuration = pool.get("virtualMachineConfiguration") or {}
+        kinds = {str(node["id"]): node.get("isDedicated") for node in nodes}
+        dedicated, spot = (
+            any(int(pool.get(f"{of}{kind}Nodes") or 0) for of in ("current", "target"))
+            for kind in ("Dedicated", "LowPriority")
+        )
         return cls(
             vm_size=lower(pool.get("vmSize")),
             slots=max(int(pool.get("taskSlotsPerNode") or 1), 1),
             is_windows="windows" in lower(configuration.get("nodeAgentSKUId")),
-            spot_nodes=frozenset(str(node["id"]) for node in nodes if node.get("isDedicated") is False),
+            spot_nodes=frozenset(node_id for node_id, kind in kinds.items() if kind is False),
+            # A formula may have asked for both kinds before.
+            is_all_spot=spot and not (dedicated or pool.get("enableAutoScale") or True in kinds.values()),
         )
 
     def machine(self, node_id: str) -> Machine:
         """
         Return what a node is, or was, billed as.
 
-        A node that is gone tells by the end of its id: ``_p`` is spot, ``_d`` dedicated.
+        What was not listed is what all nodes of the pool are; of a mixed pool the end of a node's id tells:
+        ``_d`` of dedicated nodes is in recordings of the service, ``_p`` of spot nodes is inferred.
 
         :param node_id: the node.
         """
-        is_spot = node_id in self.spot_nodes or node_id.endswith("_p")
+        is_spot = node_id in self.spot_nodes or self.is_all_spot or node_id.endswith("_p")
         return Machine(self.vm_size, is_spot, self.is_windows)
 
 

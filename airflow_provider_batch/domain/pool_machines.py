@@ -16,7 +16,17 @@ from airflow_provider_batch.exceptions import AzureBatchError, BatchNotFoundErro
 __all__ = ["POOL_SELECT", "PoolHeld", "read_pool_machines"]
 
 #: what is read of a pool to know what its nodes are
-POOL_SELECT = ("id", "vmSize", "taskSlotsPerNode", "virtualMachineConfiguration")
+POOL_SELECT = (
+    "id",
+    "vmSize",
+    "taskSlotsPerNode",
+    "virtualMachineConfiguration",
+    "enableAutoScale",
+    "currentDedicatedNodes",
+    "currentLowPriorityNodes",
+    "targetDedicatedNodes",
+    "targetLowPriorityNodes",
+)
 _NODE_SELECT = ("id", "state", "stateTransitionTime", "allocationTime", "isDedicated")
 
 

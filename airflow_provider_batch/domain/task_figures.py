@@ -17,7 +17,7 @@ from airflow_provider_batch.exceptions import AzureBatchError
 
 __all__ = ["with_figures"]
 
-#: greatest age of what is known of a pool, in seconds: its VM size and slots do not change while it has nodes
+#: greatest age of what is known of a pool, in seconds: its VM size and slots never change while it has nodes
 POOL_AGE = 300.0
 
 
@@ -25,7 +25,8 @@ def with_figures(outcome: TaskOutcome, task: Mapping[str, Any]) -> Flow[TaskOutc
     """
     Flow: add what a task held and cost to how it ended; never an error.
 
-    Whether its node is spot is read from the node's id: the node may be gone, and would cost a request more.
+    Whether its node is spot is told by the pool, or by the node's id: the node may be gone, and would cost a
+    request more.
 
     :param outcome: how it ended.
     :param task: the task as the service sent it, with ``TASK_SELECT``.

@@ -47,6 +47,29 @@ def test_tasks_that_fill_a_node_hold_all_of_it_and_no_more() -> None:
     assert hours.core_hours == 4.0
 
 
+SPOT_POOL = {"vmSize": "standard_d4s_v5", "targetLowPriorityNodes": 2, "currentLowPriorityNodes": 1}
+
+
+@pytest.mark.parametrize(
+    ("pool", "nodes", "is_spot"),
+    [
+        (SPOT_POOL, [], True),
+        ({**SPOT_POOL, "targetLowPriorityNodes": 0}, [], True),
+        ({**SPOT_POOL, "currentDedicatedNodes": 1}, [], False),
+        ({**SPOT_POOL, "targetDedicatedNodes": 1}, [], False),
+        ({**SPOT_POOL, "enableAutoScale": True}, [], False),
+        (SPOT_POOL, [{"id": "other", "isDedicated": True}], False),
+        ({"vmSize": "standard_d4s_v5", "targetDedicatedNodes": 1}, [], False),
+        ({}, [], False),
+    ],
+)
+def test_a_pool_of_spot_nodes_tells_what_a_node_was_whatever_its_id(
+    pool: dict[str, Any], nodes: list[dict[str, Any]], is_spot: bool
+) -> None:
+    assert PoolMachines.read(pool, nodes).machine("gone").is_spot is is_spot
+    assert PoolMachines.read(pool, nodes).machine("gone_p").is_spot
+
+
 def test_spot_and_dedicated_are_told_apart_by_the_node_or_by_its_id() -> None:
     pool = PoolMachines.read(
         {"vmSize": "Standard_D4s_v5", "taskSlotsPerNode": 4},
