@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log, pages
-from airflow_provider_batch.domain.pool_changes import read_pool, when_steady
+from airflow_provider_batch.domain.pool_changes import CHANGE_PATIENCE, read_pool, when_steady
 from airflow_provider_batch.domain.pool_readiness import NODE_SELECT, Phase, broken_node
 from airflow_provider_batch.domain.pool_watch import Look
 from airflow_provider_batch.domain.requests import Answer
@@ -20,6 +20,7 @@ from airflow_provider_batch.domain.states import NODE_USABLE, lower
 from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
     BatchConflictError,
+    BatchNotFoundError,
     BatchPoolUnusableError,
 )
 
@@ -90,6 +91,11 @@ def act_on_nodes(
             if error.code not in _UNDER_WAY[action]:
                 raise
             yield Log(f"Node {node_id} needs no {action} ({error.code}).")
+        except BatchNotFoundError as error:
+            # The look that follows says what that means: a node that is gone is drained, or never back.
+            if error.code != "NodeNotFound":
+                raise
+            yield Log(f"Node {node_id} has left pool {batch_pool_id}.", "WARNING")
     yield Log(f"Asked for {action} of {_named(nodes)} of pool {batch_pool_id}.")
     return {node_id: node.get("lastBootTime") for node_id, node in nodes.items()}
 
@@ -111,6 +117,7 @@ def remove_nodes(
     *,
     deallocation: str | None = None,
     resize_timeout: str | None = None,
+    patience: float = CHANGE_PATIENCE,
 ) -> Flow[None]:
     """
     Flow: take nodes out of a pool, which gets smaller by them.
@@ -119,7 +126,9 @@ def remove_nodes(
     :param node_ids: the nodes; those that are gone or leave already are left out.
     :param deallocation: what becomes of tasks on them, for example ``taskcompletion``.
     :param resize_timeout: how long the service tries, ISO 8601.
+    :param patience: seconds to wait for another change of the pool to end, each time.
     :raises AzureBatchConfigurationError: a formula decides the size of this pool.
+    :raises BatchDeadlineError: another change of the pool does not end.
     """
     pool = yield from read_pool(batch_pool_id)
     present = yield from _nodes(batch_pool_id)
@@ -137,8 +146,25 @@ def remove_nodes(
             body["nodeDeallocationOption"] = deallocation
         if resize_timeout is not None:
             body["resizeTimeout"] = resize_timeout
-        yield from when_steady(batch_pool_id, requests.remove_nodes(batch_pool_id, body))
-        yield Log(f"Pool {batch_pool_id} gets rid of {_named(body['nodeList'])}.")
+        yield from _remove(batch_pool_id, body, patience)
+
+
+def _remove(batch_pool_id: str, body: Mapping[str, Any], patience: float) -> Flow[None]:
+    """Take out the nodes of one request that are there still; the service refuses a request with others."""
+    node_ids = list(body["nodeList"])
+    while node_ids:
+        request = requests.remove_nodes(batch_pool_id, {**body, "nodeList": node_ids})
+        try:
+            yield from when_steady(batch_pool_id, request, patience)
+        except BatchNotFoundError as error:
+            present = yield from _nodes(batch_pool_id)
+            left = [node_id for node_id in node_ids if node_id in present]
+            if error.code != "NodeNotFound" or left == node_ids:
+                raise
+            node_ids = left
+        else:
+            yield Log(f"Pool {batch_pool_id} gets rid of {_named(node_ids)}.")
+            return
 
 
 def look_at_removed(batch_pool_id: str, node_ids: Collection[str]) -> Flow[Look]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log
-from airflow_provider_batch.domain.pool_changes import read_pool, when_steady
+from airflow_provider_batch.domain.pool_changes import CHANGE_PATIENCE, read_pool, when_steady
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.exceptions import (
@@ -111,7 +111,10 @@ def evaluate_formula(batch_pool_id: str, formula: str | None = None) -> Flow[Eva
 
 
 def enable_autoscale(
-    batch_pool_id: str, formula: str, evaluation_interval: str | None = None
+    batch_pool_id: str,
+    formula: str,
+    evaluation_interval: str | None = None,
+    patience: float = CHANGE_PATIENCE,
 ) -> Flow[Evaluation]:
     """
     Flow: let a formula decide the size of a pool.
@@ -119,6 +122,7 @@ def enable_autoscale(
     :param batch_pool_id: the pool.
     :param formula: the formula.
     :param evaluation_interval: time between two evaluations, ISO 8601; None to leave it.
+    :param patience: seconds to wait for another change of the pool to end.
     :return: its first evaluation.
     :raises AutoScaleFormulaError: it cannot be evaluated; the pool scales as it did before.
     """
@@ -134,7 +138,7 @@ def enable_autoscale(
     if evaluation_interval is not None:
         body["autoScaleEvaluationInterval"] = evaluation_interval
     try:
-        yield from when_steady(batch_pool_id, requests.enable_pool_auto_scale(batch_pool_id, body))
+        yield from when_steady(batch_pool_id, requests.enable_pool_auto_scale(batch_pool_id, body), patience)
     except BatchServiceError as error:
         if error.code in _REFUSED:
             raise _refusal(formula, error) from error
@@ -163,18 +167,19 @@ def _words(evaluation: Evaluation) -> str:
     return f"{dedicated or 0} dedicated and {spot or 0} spot nodes"
 
 
-def disable_autoscale(batch_pool_id: str) -> Flow[None]:
+def disable_autoscale(batch_pool_id: str, patience: float = CHANGE_PATIENCE) -> Flow[None]:
     """
     Flow: let a pool keep the size that it has.
 
     :param batch_pool_id: the pool.
+    :param patience: seconds to wait for another change of the pool to end.
     """
     pool = yield from read_pool(batch_pool_id)
     if not pool.get("enableAutoScale"):
         yield Log(f"Pool {batch_pool_id} does not scale automatically.")
         return
     try:
-        yield from when_steady(batch_pool_id, requests.disable_pool_auto_scale(batch_pool_id))
+        yield from when_steady(batch_pool_id, requests.disable_pool_auto_scale(batch_pool_id), patience)
     except BatchConflictError as error:
         # Somebody else was quicker.
         if error.code not in ("OperationNotValidOnPool", "OperationInvalidForCurrentState"):

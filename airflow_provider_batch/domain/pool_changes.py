@@ -61,12 +61,13 @@ def read_pool(batch_pool_id: str) -> Flow[Mapping[str, Any]]:
     return found.json
 
 
-def when_steady(batch_pool_id: str, request: Request) -> Flow[Answer]:
+def when_steady(batch_pool_id: str, request: Request, patience: float = CHANGE_PATIENCE) -> Flow[Answer]:
     """
     Flow: send a change that the service takes only while the pool is steady; wait while it is not.
 
     :param batch_pool_id: the pool.
     :param request: the change.
+    :param patience: seconds to wait for another change of the pool to end.
     :raises BatchDeadlineError: another change of the pool does not end.
     """
     began: datetime = yield Now()
@@ -85,8 +86,8 @@ def when_steady(batch_pool_id: str, request: Request) -> Flow[Answer]:
             why = f"pool {batch_pool_id} takes a formula only once in 30 s"
         else:
             return answer
-        if ((yield Now()) - began).total_seconds() + pause > CHANGE_PATIENCE:
-            raise BatchDeadlineError(f"{why}, for more than {CHANGE_PATIENCE:.0f} s; nothing was changed.")
+        if ((yield Now()) - began).total_seconds() + pause > patience:
+            raise BatchDeadlineError(f"{why}, for more than {patience:.0f} s; nothing was changed.")
         if not said:
             said = True
             yield Log(f"Waiting: {why}.")
@@ -100,6 +101,7 @@ def resize_pool(
     low_priority: int | None = None,
     resize_timeout: str | None = None,
     deallocation: str | None = None,
+    patience: float = CHANGE_PATIENCE,
 ) -> Flow[Mapping[str, Any]]:
     """
     Flow: give a pool new targets, or see that it has them.
@@ -111,9 +113,11 @@ def resize_pool(
     :param low_priority: target of spot nodes; None to leave it.
     :param resize_timeout: how long the service tries, ISO 8601.
     :param deallocation: what becomes of tasks on nodes that go, for example ``taskcompletion``.
+    :param patience: seconds to wait for another change of the pool to end.
     :return: the pool as it was before; see
         :func:`~airflow_provider_batch.domain.pool_readiness.old_errors_of`.
     :raises AzureBatchConfigurationError: a formula decides the size of this pool.
+    :raises BatchDeadlineError: another change of the pool does not end.
     """
     wanted = {
         name: target
@@ -121,11 +125,7 @@ def resize_pool(
         if target is not None
     }
     pool = yield from read_pool(batch_pool_id)
-    if pool.get("enableAutoScale"):
-        raise AzureBatchConfigurationError(
-            f"batch_pool_id: a formula decides the size of pool {batch_pool_id!r}; disable automatic scaling "
-            "first, or change the formula."
-        )
+    _check_fixed(pool, "first, or change the formula")
     if _has_targets(pool, wanted) and (lower(pool.get("allocationState")) != "steady" or _is_full(pool)):
         yield Log(f"Pool {batch_pool_id} has these targets already: {_targets(pool)}.")
         return pool
@@ -134,11 +134,19 @@ def resize_pool(
         body["resizeTimeout"] = resize_timeout
     if deallocation is not None:
         body["nodeDeallocationOption"] = deallocation
-    yield from when_steady(batch_pool_id, requests.resize_pool(batch_pool_id, body))
+    yield from when_steady(batch_pool_id, requests.resize_pool(batch_pool_id, body), patience)
     yield Log(
         f"Pool {batch_pool_id} is being resized from {_targets(pool)} to {_targets({**pool, **wanted})}."
     )
     return pool
+
+
+def _check_fixed(pool: Mapping[str, Any], remedy: str) -> None:
+    if pool.get("enableAutoScale"):
+        raise AzureBatchConfigurationError(
+            f"batch_pool_id: a formula decides the size of pool {pool.get('id')!r}; disable automatic "
+            f"scaling {remedy}."
+        )
 
 
 def _has_targets(pool: Mapping[str, Any], wanted: Mapping[str, int]) -> bool:
@@ -163,11 +171,13 @@ def stop_resize(batch_pool_id: str) -> Flow[Mapping[str, Any]]:
 
     :param batch_pool_id: the pool.
     :return: the pool as it was before.
+    :raises AzureBatchConfigurationError: a formula decides the size of this pool.
     """
     pool = yield from read_pool(batch_pool_id)
     if lower(pool.get("allocationState")) == "steady":
         yield Log(f"Pool {batch_pool_id} is steady: there is no resize to stop.")
         return pool
+    _check_fixed(pool, "to keep the size that it has")
     try:
         yield requests.stop_pool_resize(batch_pool_id)
     except BatchConflictError as error:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.client.account import ManagementSettings
+from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.emulator import DEFAULT_RESOURCE_GROUP, DEFAULT_SUBSCRIPTION_ID
+from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 from airflow_provider_batch.hooks import management as hook_management
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
@@ -133,3 +135,23 @@ def make_try(request: pytest.FixtureRequest, pool: str) -> Callable[..., TaskTry
         return TaskTry(operator, instance, log if log is not None else [])
 
     return make
+
+
+@pytest.fixture
+def pool_id(request: pytest.FixtureRequest, hook: AzureBatchHook) -> Iterator[str]:
+    """Id of a pool of the test's own; the pool is deleted afterwards."""
+    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:64].strip("-")
+    yield name
+    with suppress(BatchNotFoundError, BatchConflictError):
+        hook.send(requests.delete_pool(name))
+
+
+@pytest.fixture
+def make(pool_id: str) -> Callable[..., Any]:
+    """Make a try of an operator on the test's pool."""
+    from tests.integration.pool_try import tried
+
+    def make_try(operator_class: Any, ti: FakeTaskInstance | None = None, **arguments: Any) -> Any:
+        return tried(operator_class, {"batch_pool_id": pool_id, **arguments}, ti)
+
+    return make_try

@@ -6,15 +6,22 @@ import asyncio
 import inspect
 import logging
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, TaskDeferred
 
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.flow import drive, get_or_none, pages
+from airflow_provider_batch.hooks.batch import AzureBatchHook
+from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.operators.pools import AzureBatchCreatePoolOperator
 from airflow_provider_batch.operators.pools.base import PoolOperator
 from airflow_provider_batch.triggers import task_instance as trigger_task_instance
 from airflow_provider_batch.triggers.pool import AzureBatchPoolTrigger
+from tests.integration.conftest import POOL
 from tests.integration.task_try import (
     RUN_STARTED,
     EndedByTrigger,
@@ -24,6 +31,9 @@ from tests.integration.task_try import (
     TaskTry,
     _logger,
 )
+
+both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
+FORMULA = "$TargetDedicatedNodes = 2;"
 
 
 @dataclass
@@ -101,3 +111,45 @@ async def _first(trigger: AzureBatchPoolTrigger) -> Any:
 def silent() -> logging.Logger:
     """A logger for flows whose words do not matter."""
     return _logger([])
+
+
+Make = Callable[..., PoolTry]
+
+
+# --- pools to try things on ----------------------------------------------------------------------
+
+
+def tried(operator_class: Any, arguments: dict[str, Any], ti: FakeTaskInstance | None) -> PoolTry:
+    return PoolTry(operator_class, arguments) if ti is None else PoolTry(operator_class, arguments, ti)
+
+
+def create(pool_id: str, ti: FakeTaskInstance | None = None, **arguments: Any) -> PoolTry:
+    """One try of the operator that creates a pool."""
+    arguments.setdefault("batch_pool", body(pool_id))
+    return tried(AzureBatchCreatePoolOperator, arguments, ti)
+
+
+def body(pool_id: str, nodes: int = 2, **more: Any) -> dict[str, Any]:
+    return {**POOL, "id": pool_id, "targetDedicatedNodes": nodes, **more}
+
+
+def scaled(pool_id: str, formula: str) -> dict[str, Any]:
+    fixed = {name: value for name, value in POOL.items() if name != "targetDedicatedNodes"}
+    return {**fixed, "id": pool_id, "enableAutoScale": True, "autoScaleFormula": formula}
+
+
+def found_pool(hook: AzureBatchHook, pool_id: str) -> dict[str, Any] | None:
+    look = get_or_none(requests.get_pool(pool_id))
+    found: requests.Answer | None = drive(look, WorkerEffects(hook.get_conn(), silent()))
+    return None if found is None else dict(found.json)
+
+
+def existing(hook: AzureBatchHook, pool_id: str) -> dict[str, Any] | None:
+    """The pool, unless it is being deleted."""
+    found = found_pool(hook, pool_id)
+    return None if found is None or found["state"] == "deleting" else found
+
+
+def node_ids(hook: AzureBatchHook, pool_id: str) -> list[str]:
+    nodes = drive(pages(requests.list_nodes(pool_id, ("id",))), WorkerEffects(hook.get_conn(), silent()))
+    return [str(node["id"]) for node in nodes]

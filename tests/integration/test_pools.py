@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import drive, get_or_none, pages
 from airflow_provider_batch.exceptions import (
     AutoScaleFormulaError,
     AzureBatchConfigurationError,
@@ -23,7 +21,6 @@ from airflow_provider_batch.exceptions import (
     SpecError,
 )
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.pools import (
     AzureBatchCreatePoolOperator,
     AzureBatchDeletePoolOperator,
@@ -37,71 +34,19 @@ from airflow_provider_batch.operators.pools import (
 )
 from airflow_provider_batch.specs import ContainerConfiguration, PoolSpec, VmImage
 from tests.emulator_process import EmulatorProcess
-from tests.integration.conftest import POOL
-from tests.integration.pool_try import PoolTry, silent
-from tests.integration.task_try import FakeTaskInstance
+from tests.integration.pool_try import (
+    FORMULA,
+    Make,
+    PoolTry,
+    body,
+    both_modes,
+    create,
+    existing,
+    found_pool,
+    node_ids,
+    scaled,
+)
 from tests.integration.test_task_operator import wait_until
-
-both_modes = pytest.mark.parametrize("deferrable", [False, True], ids=["worker", "triggerer"])
-FORMULA = "$TargetDedicatedNodes = 2;"
-
-
-def tried(operator_class: Any, arguments: dict[str, Any], ti: FakeTaskInstance | None) -> PoolTry:
-    return PoolTry(operator_class, arguments) if ti is None else PoolTry(operator_class, arguments, ti)
-
-
-def found_pool(hook: AzureBatchHook, pool_id: str) -> dict[str, Any] | None:
-    look = get_or_none(requests.get_pool(pool_id))
-    found: requests.Answer | None = drive(look, WorkerEffects(hook.get_conn(), silent()))
-    return None if found is None else dict(found.json)
-
-
-@pytest.fixture
-def pool_id(request: pytest.FixtureRequest, hook: AzureBatchHook) -> Any:
-    """Id of a pool of the test's own; the pool is deleted afterwards."""
-    name = "".join(c if c.isalnum() else "-" for c in request.node.name)[:64].strip("-")
-    yield name
-    if existing(hook, name) is not None:
-        hook.send(requests.delete_pool(name))
-
-
-@pytest.fixture
-def make(pool_id: str, monkeypatch: pytest.MonkeyPatch) -> Callable[..., PoolTry]:
-    """Make a try of an operator on the test's pool."""
-
-    def make_try(operator_class: Any, ti: FakeTaskInstance | None = None, **arguments: Any) -> PoolTry:
-        arguments.setdefault("batch_pool_id", pool_id)
-        return tried(operator_class, arguments, ti)
-
-    return make_try
-
-
-Make = Callable[..., PoolTry]
-
-
-def body(pool_id: str, nodes: int = 2, **more: Any) -> dict[str, Any]:
-    return {**POOL, "id": pool_id, "targetDedicatedNodes": nodes, **more}
-
-
-def scaled(pool_id: str, formula: str) -> dict[str, Any]:
-    fixed = {name: value for name, value in POOL.items() if name != "targetDedicatedNodes"}
-    return {**fixed, "id": pool_id, "enableAutoScale": True, "autoScaleFormula": formula}
-
-
-def create(pool_id: str, ti: FakeTaskInstance | None = None, **arguments: Any) -> PoolTry:
-    arguments.setdefault("batch_pool", body(pool_id))
-    return tried(AzureBatchCreatePoolOperator, arguments, ti)
-
-
-def existing(hook: AzureBatchHook, pool_id: str) -> dict[str, Any] | None:
-    found = found_pool(hook, pool_id)
-    return None if found is None or found["state"] == "deleting" else found
-
-
-def node_ids(hook: AzureBatchHook, pool_id: str) -> list[str]:
-    nodes = drive(pages(requests.list_nodes(pool_id, ("id",))), WorkerEffects(hook.get_conn(), silent()))
-    return [str(node["id"]) for node in nodes]
-
 
 # --- create or adopt -----------------------------------------------------------------------------
 

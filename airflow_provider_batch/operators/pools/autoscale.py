@@ -88,7 +88,7 @@ class AzureBatchEnableAutoScaleOperator(PoolOperator):
 
         formula = _formula(self.auto_scale_formula)
         evaluation = yield from enable_autoscale(
-            self.batch_pool_id, str(formula), duration(self.evaluation_interval)
+            self.batch_pool_id, str(formula), duration(self.evaluation_interval), self.patience
         )
         return {"batch_pool_id": self.batch_pool_id, **evaluation.as_json()}
 
@@ -147,5 +147,5 @@ class AzureBatchDisableAutoScaleOperator(PoolOperator):
         """
         from airflow_provider_batch.domain.pool_autoscale import disable_autoscale
 
-        yield from disable_autoscale(self.batch_pool_id)
+        yield from disable_autoscale(self.batch_pool_id, self.patience)
         return {"batch_pool_id": self.batch_pool_id, "auto_scale": False}

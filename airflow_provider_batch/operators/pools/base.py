@@ -43,7 +43,8 @@ class PoolOperator(BaseOperator):
     :param azure_batch_conn_id: Airflow connection of the Batch account (templated).
     :param deferrable: wait in the triggerer instead of on the worker.
     :param poll_interval: greatest number of seconds between two looks.
-    :param allocation_timeout: how long machines may take to be allocated, or nodes to go.
+    :param allocation_timeout: how long machines may take to be allocated, or nodes to go; as long a change of
+        the pool by somebody else may take, for which ours waits, on the worker.
     :param node_timeout: how long allocated machines may take to become usable nodes.
     """
 
@@ -233,10 +234,15 @@ class PoolOperator(BaseOperator):
             kind=kind,
             began=datetime.now(timezone.utc).isoformat(),
             poll_interval=self.poll_interval,
-            allocation_timeout=self.allocation_timeout.total_seconds(),
+            allocation_timeout=self.patience,
             node_timeout=self.node_timeout.total_seconds(),
             **what,
         )
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for a change of the pool by somebody else to end: it allocates machines."""
+        return self.allocation_timeout.total_seconds()
 
     def _publish(self, context: Context) -> None:
         """Make the link available, and tell an earlier try that is killed late that the pool is in use."""

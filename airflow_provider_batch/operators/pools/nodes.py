@@ -108,6 +108,7 @@ class AzureBatchRemoveNodesOperator(_NodesOperator):
             list(nodes),
             deallocation=self.node_deallocation_option,
             resize_timeout=duration(self.resize_timeout),
+            patience=self.patience,
         )
         # Those that were gone or leaving already are waited for too.
         node_ids = list(nodes) if self.node_ids is None else list(self.node_ids)

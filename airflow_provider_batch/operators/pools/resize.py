@@ -108,6 +108,7 @@ class AzureBatchResizePoolOperator(PoolOperator):
             low_priority=low_priority,
             resize_timeout=duration(self.resize_timeout),
             deallocation=self.node_deallocation_option,
+            patience=self.patience,
         )
         targets = (
             before.get("targetDedicatedNodes") if dedicated is None else dedicated,
@@ -136,6 +137,7 @@ class AzureBatchStopPoolResizeOperator(PoolOperator):
     :class:`AzureBatchResizePoolOperator`.
 
     :param kwargs: see :class:`~airflow_provider_batch.operators.pools.base.PoolOperator`.
+    :raises AzureBatchConfigurationError: a formula resizes the pool; the service stops no such resize.
     :raises BatchPoolLostError: the pool does not exist, or not any more.
 
     .. seealso:: Pools - Stop Pool Resize, Azure Batch REST API 2025-06-01.
