@@ -11,7 +11,8 @@ import pytest
 _PROGRAM = """
 import importlib, json, sys
 importlib.import_module("airflow.providers.common.compat.sdk").BaseOperator
-before = set(sys.modules)
+# An Airflow that looks for providers itself loads some of ours, and our word on what there is.
+before = {m for m in sys.modules if not m.startswith("airflow_provider_batch") or "provider_info" in m}
 module, _, name = sys.argv[1].partition(":")
 getattr(importlib.import_module(module), name)
 print(json.dumps(sorted(set(sys.modules) - before)))
@@ -36,14 +37,14 @@ def imported(name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        ("operators.pools:AzureBatchCreatePoolOperator", 26),
-        ("operators.pools:AzureBatchDeletePoolOperator", 16),
-        ("operators.pools:AzureBatchResizePoolOperator", 16),
-        ("operators.pools:AzureBatchEnableAutoScaleOperator", 16),
-        ("operators.pools:AzureBatchNodeActionOperator", 17),
-        ("sensors.pool:AzureBatchPoolSensor", 8),
-        ("sensors.job:AzureBatchJobSensor", 8),
-        ("sensors.task:AzureBatchTaskSensor", 8),
+        ("operators.pools:AzureBatchCreatePoolOperator", 27),
+        ("operators.pools:AzureBatchDeletePoolOperator", 17),
+        ("operators.pools:AzureBatchResizePoolOperator", 17),
+        ("operators.pools:AzureBatchEnableAutoScaleOperator", 17),
+        ("operators.pools:AzureBatchNodeActionOperator", 18),
+        ("sensors.pool:AzureBatchPoolSensor", 9),
+        ("sensors.job:AzureBatchJobSensor", 9),
+        ("sensors.task:AzureBatchTaskSensor", 9),
     ],
 )
 def test_parsing_imports_nothing_that_only_running_needs(name: str, most: int) -> None:
