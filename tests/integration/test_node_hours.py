@@ -28,7 +28,8 @@ def test_a_task_that_needs_two_of_four_slots_holds_half_of_its_node(hook: AzureB
     found = drive(read_pool_machines(pool), perform)
     hours = task_hours(task, found.machines)
     assert hours.by_machine.keys() == {Machine("standard_d2s_v5")}
-    assert 0.5 / 3600 <= hours.total < 30 / 3600
+    # The process may have begun a little before the moment that is written down.
+    assert 0.4 / 3600 <= hours.total < 30 / 3600
     assert hours.core_hours == pytest.approx(2 * hours.total)
     assert found.held is not None
     assert found.held.total > hours.total

@@ -106,7 +106,7 @@ def test_the_create_operator_warns_of_what_a_new_pool_lacks_and_only_then(
 def test_a_task_that_brings_its_pool_warns_of_what_it_lacks(
     too_big: dict[str, Any], make_try: MakeTry, hook: AzureBatchHook
 ) -> None:
-    task_try = make_try(batch_pool=too_big, command_line="true", deferrable=True)
+    task_try = make_try(batch_pool=too_big, command_line="sleep 60", deferrable=True)
     task_try.defer()
     hook.send(requests.delete_job(key_of(task_try.ti).batch_job_id))
     assert WARNING in task_try.text
