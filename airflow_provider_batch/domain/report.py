@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from airflow_provider_batch.domain.cost import money
 from airflow_provider_batch.domain.flow import utc
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.redaction import redact
@@ -89,6 +88,9 @@ def held(outcome: TaskOutcome) -> str:
     if outcome.core_hours is not None:
         text += f" ({outcome.core_hours:.4f} core-hours)"
     if outcome.cost is not None and outcome.currency is not None:
+        # Every DAG file with a task imports this module.
+        from airflow_provider_batch.domain.cost import money
+
         text += f", {money(outcome.cost, outcome.currency)}"
     return text
 

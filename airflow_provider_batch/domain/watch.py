@@ -36,7 +36,6 @@ from airflow_provider_batch.domain.states import (
     lower,
 )
 from airflow_provider_batch.domain.submission import Submission
-from airflow_provider_batch.domain.task_figures import with_figures
 from airflow_provider_batch.domain.termination import end_job_of, terminate
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
@@ -313,6 +312,9 @@ class _Watch:
     def _finish(self, outcome: TaskOutcome) -> Flow[TaskOutcome]:
         yield from self.tail.read(at_the_end=True)
         yield Save(self.tail.state())
+        # Every DAG file with a task imports this module; what things cost is for ends.
+        from airflow_provider_batch.domain.task_figures import with_figures
+
         outcome = yield from with_figures(outcome, self.task)
         if outcome.succeeded:
             if self.tail.unavailable:

@@ -7,7 +7,7 @@ import random
 import time
 from collections.abc import Callable, Collection
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batch.client.ports import BatchPort
 from airflow_provider_batch.domain.flow import (
@@ -25,9 +25,11 @@ from airflow_provider_batch.domain.flow import (
     tasks_of,
 )
 from airflow_provider_batch.domain.hold import Hold
-from airflow_provider_batch.domain.node_hours import Machine
-from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import Answer, Request
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.node_hours import Machine
+    from airflow_provider_batch.domain.prices import PriceTable
 
 __all__ = ["Stopped", "WorkerEffects"]
 

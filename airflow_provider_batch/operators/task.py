@@ -30,7 +30,6 @@ from airflow_provider_batch.domain.termination import await_end, terminate
 from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -452,6 +451,9 @@ class AzureBatchTaskOperator(BaseOperator):
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
+        # For workers only, and every DAG imports this module.
+        from airflow_provider_batch.hooks.prices import price_table
+
         port, prices = self.hook.get_conn(), partial(price_table, self.hook.connection, log=self.log)
         return drive(flow, WorkerEffects(port, self.log, lambda: self._killed, self._hold, prices))
 

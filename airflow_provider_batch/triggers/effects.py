@@ -7,7 +7,7 @@ import logging
 import random
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batch.client.ports import AsyncBatchPort
 from airflow_provider_batch.domain.flow import (
@@ -25,9 +25,11 @@ from airflow_provider_batch.domain.flow import (
     drive_async,
     tasks_of,
 )
-from airflow_provider_batch.domain.node_hours import Machine
-from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import Request, TaskKey
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.node_hours import Machine
+    from airflow_provider_batch.domain.prices import PriceTable
 
 __all__ = ["TriggerEffects"]
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Effect, drive_async
-from airflow_provider_batch.domain.group_end import end_job
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.termination import terminate
@@ -64,6 +63,9 @@ async def end_batch_task(
     :param perform: performs effects for the trigger.
     """
     if submission.shared_job and task_instance is not None and await run_is_over(task_instance):
+        # Every DAG file with a task imports this module.
+        from airflow_provider_batch.domain.group_end import end_job
+
         # The group's finish has been marked too: nobody else would end its job.
         await drive_async(end_job(submission.key.batch_job_id), perform)
     else:

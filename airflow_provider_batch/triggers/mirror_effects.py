@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection
+from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batch.domain.flow import Effect, Look, Prices, Shared, Snapshot, Wait
 from airflow_provider_batch.domain.requests import Request, TaskKey
-from airflow_provider_batch.hooks.prices import aprice_table
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.job_poller import Subscription
+
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.node_hours import Machine
+    from airflow_provider_batch.domain.prices import PriceTable
 
 __all__ = ["MirrorEffects"]
 
@@ -55,10 +58,16 @@ class MirrorEffects:
             case Shared(request, max_age):
                 return await self._subscription.read(request, max_age)
             case Prices(machines):
-                return await aprice_table(self._subscription.connection, machines, self._log)
+                return await self._prices_of(machines)
             case Request() as request if request.method != "GET":
                 return await self._write(request)
         return await self._alone(effect)
+
+    async def _prices_of(self, machines: Collection[Machine]) -> PriceTable | None:
+        # Every DAG file with a task imports this module.
+        from airflow_provider_batch.hooks.prices import aprice_table
+
+        return await aprice_table(self._subscription.connection, machines, self._log)
 
     async def _write(self, request: Request) -> Any:
         try:

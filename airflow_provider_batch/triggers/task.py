@@ -19,7 +19,6 @@ from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook
-from airflow_provider_batch.hooks.prices import aprice_table
 from airflow_provider_batch.triggers.effects import TriggerEffects
 from airflow_provider_batch.triggers.end_events import end_task, is_for_worker
 from airflow_provider_batch.triggers.job_poller import subscribe_patiently
@@ -145,6 +144,9 @@ class AzureBatchTaskTrigger(BaseTrigger):
         if not submission.shared_job:
             hook = await stack.enter_async_context(AzureBatchAsyncHook(self.azure_batch_conn_id))
             port = await patiently(hook.get_conn, self.azure_batch_conn_id, self.log)
+            # Every DAG file with a task imports this module.
+            from airflow_provider_batch.hooks.prices import aprice_table
+
             prices = partial(aprice_table, await hook.get_connection(), log=self.log)
             return TriggerEffects(port, self.log, self._save, still_ours=self._still_ours, prices=prices)
         subscription = await subscribe_patiently(
