@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from demo.ports import free_port
@@ -26,12 +27,16 @@ class EmulatorService:
     :param services: starts and ends the process.
     :param root: folder for the nodes' files.
     :param preferred_port: its port when it is free.
+    :param arguments: further arguments of its command line.
     """
 
-    def __init__(self, services: Services, root: Path, *, preferred_port: int = 0) -> None:
+    def __init__(
+        self, services: Services, root: Path, *, preferred_port: int = 0, arguments: Sequence[str] = ()
+    ) -> None:
         self._services = services
         self._root = root.resolve()
         self._preferred_port = preferred_port
+        self._arguments = tuple(arguments)
         self.url = ""
         self._key = ""
 
@@ -49,6 +54,7 @@ class EmulatorService:
                 *("--port", str(free_port(self._preferred_port))),
                 *("--account-name", ACCOUNT_NAME, "--account-key", "random"),
                 *("--root", str(self._root)),
+                *self._arguments,
             ],
             # The example's programs run with this Python, whatever else the machine has.
             environment={
