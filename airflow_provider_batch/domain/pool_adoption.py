@@ -147,6 +147,7 @@ def adopt_pool(
     wanted = labelled(body, [*labels, {"name": DEFINITION, "value": fingerprint(dict(body))}])
     pool_id = str(body["id"])
     began: datetime = yield Now()
+    lost_race = False
     while True:
         found = yield from get_or_none(requests.get_pool(pool_id))
         if found is not None and lower(found.json.get("state")) != "deleting":
@@ -160,7 +161,10 @@ def adopt_pool(
                 f"pool.id: pool {pool_id!r} still {trouble} after {DELETION_PATIENCE:.0f} s; "
                 "choose another id."
             )
-        yield Log(f"Pool {pool_id} {trouble}; waiting.")
+        if code == "PoolExists" and not lost_race:
+            # Between our look and our request: the ordinary race of runs that share a pool.
+            lost_race, trouble = True, "has just been created by somebody else"
+        yield Log(f"Pool {pool_id} {trouble}; looking again.")
         yield Sleep(DELETION_POLL if found is not None else polling.QUICK)
 
 

@@ -59,6 +59,16 @@ def test_a_pool_that_somebody_else_creates_meanwhile_is_judged_like_any_other(vm
             Process(batch).drive(adopt_pool(POOL_BODY))
 
 
+@pytest.mark.parametrize("unreadable", [1, 3])
+def test_who_loses_the_race_to_create_a_pool_reads_of_trouble_only_when_it_lasts(unreadable: int) -> None:
+    batch = account()
+    batch.fail("get_pool", service_error("PoolNotFound"), times=unreadable)
+    process = Process(batch)
+    assert process.drive(adopt_pool(POOL_BODY)).how == "adopted"
+    assert process.logs[0] == ("INFO", "Pool p1 has just been created by somebody else; looking again.")
+    assert process.text.count("cannot be read") == unreadable - 1
+
+
 def test_a_pool_that_exists_and_cannot_be_read_yet_is_asked_for_with_pauses_and_not_for_ever() -> None:
     batch = FakeBatch()
     batch.fail("create_pool", service_error("PoolExists"), times=10_000)
