@@ -27,7 +27,8 @@ def brings_pool(job: Mapping[str, Any]) -> bool:
 
     :param job: its body (REST JSON).
     """
-    return _AUTO_POOL in (job.get("poolInfo") or {})
+    info = job.get("poolInfo")
+    return isinstance(info, Mapping) and _AUTO_POOL in info
 
 
 def pool_goes_with(job: Mapping[str, Any]) -> bool:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from airflow_provider_batch.specs.base import Json, Spec
+from airflow_provider_batch.specs.templates import decided_later
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,9 +81,11 @@ def user_assigned(resource_ids: Any) -> Any:
     """
     Turn resource ids of managed identities into the form in which a pool shows its identities.
 
-    :param resource_ids: one or several; what is in that form already stays.
+    :param resource_ids: one or several; what is in that form already stays, and what is decided later stands
+        for one.
     """
     if isinstance(resource_ids, Mapping):
         return resource_ids
-    listed = [resource_ids] if isinstance(resource_ids, str) else list(resource_ids)
+    is_one = isinstance(resource_ids, str) or decided_later(resource_ids)
+    listed = [resource_ids] if is_one else list(resource_ids)
     return {"type": "UserAssigned", "userAssignedIdentities": [{"resourceId": each} for each in listed]}

@@ -23,6 +23,16 @@ PLACE: dict[str, Any] = {"batch_pool_id": "p1"}
 COMMAND: dict[str, Any] = {"command_line": "/bin/true"}
 
 
+class Reference:
+    """What a value of another task looks like before it is known."""
+
+    def iter_references(self) -> tuple[()]:
+        return ()
+
+    def resolve(self, _context: Any) -> str:
+        return "x"
+
+
 def operator(**arguments: Any) -> AzureBatchTaskOperator:
     return AzureBatchTaskOperator(task_id="t", **arguments)
 
@@ -51,6 +61,7 @@ def operator(**arguments: Any) -> AzureBatchTaskOperator:
         ({"command_line": "", **PLACE}, "batch_task.commandLine"),
         ({**COMMAND, **PLACE, "batch_job": {"id": "mine"}}, "batch_job.id"),
         ({**COMMAND, **PLACE, "batch_job": {"poolInfo": {"poolId": "x"}}}, "batch_job.poolInfo"),
+        ({**COMMAND, **PLACE, "batch_job": {"poolInfo": Reference()}}, "batch_job.poolInfo"),
         ({**COMMAND, **PLACE, "batch_job": {"prio": 1}}, "batch_job.prio"),
         ({**COMMAND, "batch_pool": {"id": "p1"}}, "batch_pool.vmSize"),
         ({**COMMAND, **PLACE, "environment": ["A=1"]}, "environment"),

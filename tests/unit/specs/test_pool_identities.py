@@ -57,6 +57,22 @@ def test_resource_ids_become_the_identity_that_the_service_shows() -> None:
     assert "identity" not in pool_to_rest(pool())
 
 
+class Reference:
+    """What a value of another task looks like before it is known."""
+
+    def iter_references(self) -> tuple[()]:
+        return ()
+
+    def resolve(self, _context: Any) -> str:
+        return READER
+
+
+def test_a_value_that_is_decided_later_stands_for_one_identity() -> None:
+    reference: Any = Reference()
+    described = PoolSpec(**{**vars(pool()), "user_assigned_identities": reference})
+    assert pool_to_rest(described)["identity"]["userAssignedIdentities"] == [{"resourceId": reference}]
+
+
 @pytest.mark.parametrize("wrong", ["reader", f"{PLACE}/", "/subscriptions/s/resourceGroups/g", f"{READER}/x"])
 def test_what_is_no_resource_id_of_an_identity_is_refused(wrong: str) -> None:
     with pytest.raises(SpecError, match=r"userAssignedIdentities\[1\]\.resourceId: must be the resource id"):
