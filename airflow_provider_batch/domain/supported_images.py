@@ -19,7 +19,7 @@ from airflow_provider_batch.specs.image_names import PATTERN_FIELDS, name_matche
 __all__ = ["SupportedImage", "newest_of", "version_of"]
 
 #: parts of names that have numbers and are no versions: generation of the hardware, architecture
-_NO_VERSION = re.compile(r"(?<![a-z0-9])(?:gen[0-9]+|x86[-_]64|x64|amd64|arm64)(?![a-z0-9])")
+_NO_VERSION = re.compile(r"(?<![a-z0-9])(?:g(?:en)?[0-9]+|x86[-_]64|x64|amd64|arm64)(?![a-z0-9])")
 _NUMBER = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[a-z]+")
 
@@ -82,7 +82,7 @@ def version_of(name: str) -> tuple[int, ...]:
     """
     Return the numbers in a name, to be compared as numbers; pure.
 
-    Generations of hardware and architectures (``gen2``, ``x86_64``) are no versions.
+    Generations of hardware and architectures (``gen2``, ``g2``, ``x86_64``) are no versions.
 
     :param name: an offer, a SKU or a node agent, for example ``22_04-lts-gen2``, which is ``(22, 4)``.
     """

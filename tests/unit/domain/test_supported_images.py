@@ -27,6 +27,7 @@ def image(offer: str, sku: str, agent: str = "batch.node.x 1", **more: Any) -> S
         ("22_04-LTS-Gen2", (22, 4)),
         ("9-gen2", (9,)),
         ("10-gen1", (10,)),
+        ("2022-datacenter-g2", (2022,)),
         ("ubuntu-24_04-lts", (24, 4)),
         ("almalinux-x86_64", ()),
         ("batch.node.windows amd64", ()),
