@@ -52,10 +52,14 @@ class PricesUnavailableError(Exception):
     """The API could not be asked, or answered something else than prices."""
 
 
-def default_cache_folder() -> Path:
-    """Return where answers are kept: a folder of the user's cache."""
+def default_cache_folder() -> Path | None:
+    """Return where answers are kept: a folder of the user's cache; None for a user who has no home."""
     root = os.environ.get("XDG_CACHE_HOME")
-    return (Path(root) if root else Path.home() / ".cache") / "airflow_provider_batch" / "prices"
+    try:
+        caches = Path(root) if root else Path.home() / ".cache"
+    except RuntimeError:  # in a container, under an id that it does not know
+        return None
+    return caches / "airflow_provider_batch" / "prices"
 
 
 class RetailPrices:

@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batch.client.retail_prices import FAILURE_AGE, PRICE_AGE, RetailPrices
+from airflow_provider_batch.client.retail_prices import (
+    FAILURE_AGE,
+    PRICE_AGE,
+    RetailPrices,
+    default_cache_folder,
+)
 from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.domain.prices import Price, PriceSettings, PriceTable
 from tests.scripted_server import Reply, ScriptedServer, scripted_server
@@ -187,4 +192,17 @@ def test_a_cache_that_cannot_be_written_is_none(server: ScriptedServer, tmp_path
     (tmp_path / "file").write_text("")
     server.default = page(item(0.2))
     prices = RetailPrices("westeurope", "EUR", cache=tmp_path / "file" / "c", address=server.url)
+    assert prices.complete(ASK, [Machine(SIZE)])[0].per_hour(Machine(SIZE)) == 0.2
+
+
+def test_a_user_without_a_home_has_prices_and_no_cache(
+    server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", no_home)
+    server.default = page(item(0.2))
+    prices = RetailPrices("westeurope", "EUR", cache=default_cache_folder(), address=server.url)
     assert prices.complete(ASK, [Machine(SIZE)])[0].per_hour(Machine(SIZE)) == 0.2
