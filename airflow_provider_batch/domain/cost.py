@@ -166,4 +166,5 @@ def _most_by_formula(pool: Mapping[str, Any]) -> tuple[int, int] | None:
 def _nodes(machine: Machine, count: int) -> str:
     cores = cores_of(machine.vm_size)
     of = f"{machine.vm_size}, {cores * count} cores" if cores else f"{machine.vm_size}, cores not known"
-    return f"{count} {'spot' if machine.is_spot else 'dedicated'} nodes ({of})"
+    kind = "spot" if machine.is_spot else "dedicated"
+    return f"{count} {kind} {'node' if count == 1 else 'nodes'} ({of})"

@@ -14,7 +14,6 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain import group_job, ids
 from airflow_provider_batch.domain.auto_pools import brings_pool
-from airflow_provider_batch.domain.cost import estimate
 from airflow_provider_batch.domain.explain import explain
 from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.graph import Graph
@@ -26,7 +25,6 @@ from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.prices import price_table
 from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
@@ -36,6 +34,7 @@ from airflow_provider_batch.links.portal import (
     portal_urls,
 )
 from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.operators.estimates import log_estimate
 from airflow_provider_batch.operators.group_graph import (
     batch_members,
     definition_of,
@@ -292,11 +291,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         described = plan.pool
         if brings_pool(plan.job):
             described = {"id": "of the job", **plan.job["poolInfo"]["autoPoolSpecification"]["pool"]}
-        if described is None:
-            return
-        most = estimate(described)
-        prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
-        self.log.info("%s", most.text(prices, self._life(context)))
+        if described is not None:
+            log_estimate(described, self.hook.connection, self.log, self._life(context))
 
     def _account(self) -> str | None:
         connection = self.hook.connection

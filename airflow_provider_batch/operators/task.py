@@ -473,8 +473,10 @@ class AzureBatchTaskOperator(BaseOperator):
         if plan.pool is not None:
             # Few tasks bring their pool with them, and every DAG imports this module.
             from airflow_provider_batch.hooks.quotas import quota_warning
+            from airflow_provider_batch.operators.estimates import log_estimate
 
             yield from quota_warning(plan.pool, self.hook.connection, self.log)
+            log_estimate(plan.pool, self.hook.connection, self.log)
         return (yield from submissions.submit(plan))
 
     def _make_plan(self, context: Context) -> TaskPlan:

@@ -166,6 +166,15 @@ def test_creation_says_the_most_that_the_pool_may_cost(pool_id: str, monkeypatch
     assert f"Pool {pool_id}: {most}" in fixed.text
 
 
+def test_a_task_that_brings_its_pool_says_the_most_that_the_pool_may_cost(
+    pool_id: str, make_try: MakeTask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_try(command_line="/bin/true", batch_pool=body(pool_id, 1))
+    task.run(monkeypatch)
+    most = "up to 1 dedicated node (standard_d2s_v5, 2 cores): 3,600.00 EUR an hour."
+    assert f"Pool {pool_id}: {most}" in task.text
+
+
 def test_creation_of_a_pool_that_rules_size_says_the_most_of_its_formula(
     pool_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,13 +152,14 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         from airflow_provider_batch.domain.labels import pool_labels
         from airflow_provider_batch.domain.pool_adoption import adopt_pool
         from airflow_provider_batch.hooks.quotas import quota_warning
+        from airflow_provider_batch.operators.estimates import log_estimate
 
         body = self._body()
         yield from quota_warning(body, self.hook.connection, self.log)
         adopted = yield from adopt_pool(
             body, pool_labels(self.work(context)), update=self.update == "allowed"
         )
-        self._estimate(body)
+        log_estimate(body, self.hook.connection, self.log)
         result = {"pool": adopted.how}
         if not self.wait_until_usable:
             return {"batch_pool_id": self.batch_pool_id, "vm_size": body["vmSize"], **result}
@@ -170,15 +171,6 @@ class AzureBatchCreatePoolOperator(PoolOperator):
             created=adopted.created,
             result=result,
         )
-
-    def _estimate(self, body: Mapping[str, Any]) -> None:
-        """Say the most that the pool may cost while its nodes are on their way."""
-        from airflow_provider_batch.domain.cost import estimate
-        from airflow_provider_batch.hooks.prices import price_table
-
-        most = estimate(body)
-        prices = price_table(self.hook.connection, (most.machines or {}).keys(), self.log)
-        self.log.info("%s", most.text(prices))
 
     def _nodes(self, body: Mapping[str, Any]) -> int | None:
         """Number of nodes that must be usable; None where the formula says it as it goes."""
