@@ -28,6 +28,7 @@ from airflow_provider_batch.client import errors, retries, wire
 from airflow_provider_batch.client.account import AccountSettings, SharedKey, is_loopback
 from airflow_provider_batch.client.credentials import sync_credential
 from airflow_provider_batch.client.http_log import HTTP_LOGGER
+from airflow_provider_batch.client.subnets import check_subnet
 from airflow_provider_batch.client.tokens import TokenPolicy
 from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import BatchUnavailableError
@@ -67,6 +68,7 @@ class BatchSession:
 
         :param request: what to send.
         """
+        check_subnet(request, self._settings)
         try:
             response = self._client.send_request(
                 wire.http_request(request),

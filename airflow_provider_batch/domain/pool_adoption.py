@@ -18,11 +18,11 @@ from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_non
 from airflow_provider_batch.domain.ids import DEFINITION, named_value
 from airflow_provider_batch.domain.images import resolve_image
 from airflow_provider_batch.domain.labels import labelled
-from airflow_provider_batch.domain.pool_autoscale import disable_autoscale, enable_autoscale
+from airflow_provider_batch.domain.pool_autoscale import disable_autoscale, enable_autoscale, formula_refusal
 from airflow_provider_batch.domain.pool_changes import resize_pool
 from airflow_provider_batch.domain.pool_readiness import old_errors_of
 from airflow_provider_batch.domain.states import lower
-from airflow_provider_batch.exceptions import BatchConflictError, BatchOwnershipError
+from airflow_provider_batch.exceptions import BatchOwnershipError, BatchServiceError
 from airflow_provider_batch.specs import fingerprint, pool_differences
 from airflow_provider_batch.specs.pool_identities import check_references, identities_of
 
@@ -174,10 +174,13 @@ def _create(body: Mapping[str, Any]) -> Flow[str | None]:
     body = yield from resolve_image(body)
     try:
         yield requests.create_pool(body)
-    except BatchConflictError as error:
-        if error.code not in ("PoolExists", "PoolBeingDeleted"):
+    except BatchServiceError as error:
+        if error.code in ("PoolExists", "PoolBeingDeleted"):
+            return error.code
+        refusal = formula_refusal(str(body.get("autoScaleFormula")), error, "pool.autoScaleFormula")
+        if refusal is None:
             raise
-        return error.code
+        raise refusal from error
     yield Log(f"Created pool {body['id']}; it bills for its nodes until it is deleted or scaled to 0.")
     return None
 

@@ -24,7 +24,14 @@ from airflow_provider_batch.exceptions import (
 )
 from airflow_provider_batch.specs.autoscale_error import locate_error
 
-__all__ = ["Evaluation", "disable_autoscale", "enable_autoscale", "evaluate_formula", "read_evaluation"]
+__all__ = [
+    "Evaluation",
+    "disable_autoscale",
+    "enable_autoscale",
+    "evaluate_formula",
+    "formula_refusal",
+    "read_evaluation",
+]
 
 _REFUSED = frozenset(
     {"AutoScalingFormulaSyntaxError", "AutoScalingFormulaTooLong", "AutoScaleFormulaTooLong"}
@@ -79,10 +86,12 @@ def read_evaluation(formula: str, run: Mapping[str, Any]) -> Evaluation:
     return Evaluation(results, run.get("timestamp"))
 
 
-def _formula_error(formula: str, code: str, message: str, details: list[str]) -> AutoScaleFormulaError:
+def _formula_error(
+    formula: str, code: str, message: str, details: list[str], path: str = "auto_scale_formula"
+) -> AutoScaleFormulaError:
     text = "; ".join(details) or message
     place = locate_error(formula, text)
-    return AutoScaleFormulaError(redact(f"auto_scale_formula: {code}: {place or text}"))
+    return AutoScaleFormulaError(redact(f"{path}: {code}: {place or text}"))
 
 
 def evaluate_formula(batch_pool_id: str, formula: str | None = None) -> Flow[Evaluation]:
@@ -104,8 +113,8 @@ def evaluate_formula(batch_pool_id: str, formula: str | None = None) -> Flow[Eva
     try:
         answer: Answer = yield requests.evaluate_pool_auto_scale(batch_pool_id, text)
     except BatchServiceError as error:
-        if error.code in _REFUSED:
-            raise _refusal(text, error) from error
+        if (refusal := formula_refusal(text, error)) is not None:
+            raise refusal from error
         raise
     return read_evaluation(text, answer.json)
 
@@ -140,8 +149,8 @@ def enable_autoscale(
     try:
         yield from when_steady(batch_pool_id, requests.enable_pool_auto_scale(batch_pool_id, body), patience)
     except BatchServiceError as error:
-        if error.code in _REFUSED:
-            raise _refusal(formula, error) from error
+        if (refusal := formula_refusal(formula, error)) is not None:
+            raise refusal from error
         raise
     if not scales:
         evaluation = yield from _first_evaluation(batch_pool_id, formula)
@@ -157,8 +166,20 @@ def _first_evaluation(batch_pool_id: str, formula: str) -> Flow[Evaluation]:
         raise
 
 
-def _refusal(formula: str, error: BatchServiceError) -> AutoScaleFormulaError:
-    return _formula_error(formula, str(error.code), error.message, [value for _, value in error.details])
+def formula_refusal(
+    formula: str, error: BatchServiceError, path: str = "auto_scale_formula"
+) -> AutoScaleFormulaError | None:
+    """
+    Return what the service says of a formula that it does not take; None when it refused something else.
+
+    :param formula: the formula of the request.
+    :param error: the refusal.
+    :param path: what the formula is called in the message.
+    """
+    if error.code not in _REFUSED:
+        return None
+    details = [value for _, value in error.details]
+    return _formula_error(formula, str(error.code), error.message, details, path)
 
 
 def _words(evaluation: Evaluation) -> str:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.resize_errors import Disposition, ResizeError, read_resize_errors
 from airflow_provider_batch.domain.states import NODE_COMING, NODE_USABLE, lower
+from airflow_provider_batch.specs.autoscale_error import locate_error
 
 __all__ = [
     "NODE_SELECT",
@@ -47,6 +48,7 @@ POOL_SELECT: Final = (
     "currentLowPriorityNodes",
     "targetLowPriorityNodes",
     "enableAutoScale",
+    "autoScaleFormula",
     "autoScaleRun",
 )
 NODE_SELECT: Final = (
@@ -208,6 +210,7 @@ class _Look:
         self.target = _number(pool, "targetDedicatedNodes") + _number(pool, "targetLowPriorityNodes")
         self.current = _number(pool, "currentDedicatedNodes") + _number(pool, "currentLowPriorityNodes")
         self.scaled = bool(pool.get("enableAutoScale"))
+        self.formula = str(pool.get("autoScaleFormula") or "")
         self.formula_run: Mapping[str, Any] | None = pool.get("autoScaleRun") if self.scaled else None
         self.wanted = wanted.of(self.target)
         self.any_number = wanted.nodes is None
@@ -320,7 +323,9 @@ class _Look:
 
     def _formula_text(self) -> str:
         if error := self._formula_error():
-            return redact(f"its formula failed: {error.get('code')}: {_detail(error)}")
+            detail = _detail(error)
+            place = locate_error(self.formula, detail)
+            return redact(f"its formula failed: {error.get('code')}: {place or detail}")
         return "its formula asks for none now" if self.formula_run else "its formula has not run yet"
 
     def _by_state(self) -> str:

@@ -22,6 +22,7 @@ from airflow_provider_batch.domain.resize_errors import Disposition, read_resize
 from airflow_provider_batch.domain.start_task_output import last_words
 from airflow_provider_batch.domain.states import NODE_BROKEN, NODE_COMING, NODE_USABLE, lower
 from airflow_provider_batch.exceptions import BatchNotFoundError
+from airflow_provider_batch.specs.autoscale_error import locate_error
 
 _POOL_SELECT = (
     "id",
@@ -33,6 +34,7 @@ _POOL_SELECT = (
     "currentLowPriorityNodes",
     "targetLowPriorityNodes",
     "enableAutoScale",
+    "autoScaleFormula",
     "autoScaleRun",
     "taskSlotsPerNode",
 )
@@ -124,13 +126,20 @@ def describe(pool: Mapping[str, Any], nodes: _Nodes) -> PoolView:
         text = f"{name}: {current} of {target} nodes, the last resize failed: {told}"
         return PoolView(text, hopeless=lasting and not scaled)
     if target == 0:
-        what = (
-            "its autoscale formula asks for none now"
-            if scaled
-            else "its size is 0: resize it, nothing else will"
-        )
+        what = _formula_says(pool) if scaled else "its size is 0: resize it, nothing else will"
         return PoolView(f"{name} has no nodes; {what}")
     return PoolView(f"{name}: {current} of {target} nodes, {_by_state(nodes)}")
+
+
+def _formula_says(pool: Mapping[str, Any]) -> str:
+    run = pool.get("autoScaleRun") or {}
+    error = run.get("error")
+    if not isinstance(error, Mapping):
+        return "its autoscale formula asks for none now" if run else "its autoscale formula has not run yet"
+    values = [str(v.get("value")) for v in error.get("values") or () if isinstance(v, Mapping)]
+    detail = "; ".join(values) or str(error.get("message"))
+    place = locate_error(str(pool.get("autoScaleFormula") or ""), detail)
+    return redact(f"its autoscale formula failed: {error.get('code')}: {place or detail}")
 
 
 def _number(pool: Mapping[str, Any], name: str) -> int:
