@@ -206,6 +206,6 @@ def test_what_a_described_pool_may_cost_is_said_and_no_price_is_no_failure(
     with caplog.at_level("INFO"):
         worker.launch(group)
     text = caplog.text + "".join(capfd.readouterr())  # each Airflow logs in its own way
-    assert "up to 1 dedicated nodes (standard_d2s_v5, 2 cores) and 2 spot nodes" in text
+    assert "up to 1 dedicated node (standard_d2s_v5, 2 cores) and 2 spot nodes" in text
     assert "no price of standard_d2s_v5 (spot)" in text
     assert "say the region" in text
