@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 import runpy
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_batch import explain_command
+from airflow_provider_batch import explain_command, specs
 from airflow_provider_batch.emulator import cli
+from airflow_provider_batch.operators.task import AzureBatchTaskOperator
+from airflow_provider_batch.task_groups.job import AzureBatchJobTaskGroup
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
 ROOT = Path(__file__).parents[2]
@@ -102,3 +106,25 @@ def test_sensors_are_shown_as_they_are() -> None:
     assert isinstance(made["nightly"], AzureBatchJobSensor)
     assert isinstance(made["frames"], AzureBatchTaskSensor)
     assert isinstance(made["ready"], AzureBatchPoolSensor)
+
+
+def python_blocks(page: str) -> list[str]:
+    return re.findall(
+        r"^```python\n(.*?)^```", (ROOT / "docs" / page).read_text("utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize("block", python_blocks("autoscale.md"))
+def test_rules_are_shown_as_they_are_imported_from_specs(block: str) -> None:
+    names: dict[str, object] = {name: getattr(specs, name) for name in specs.__all__}
+    made = {**names, "timedelta": timedelta, "autoscale": specs.Autoscale.pending_tasks(max_nodes=5)}
+    exec(block, made)  # noqa: S102 - our own page
+
+
+def test_job_that_brings_its_pool_is_shown_as_it_is() -> None:
+    (block,) = [block for block in python_blocks("pools.md") if "AutoPoolSpec" in block]
+    made: dict[str, object] = {name: getattr(specs, name) for name in specs.__all__}
+    made |= {cls.__name__: cls for cls in (AzureBatchJobTaskGroup, AzureBatchTaskOperator)}
+    with DAG("shown", schedule=None):
+        exec(block, made)  # noqa: S102 - our own page
+    assert isinstance(made["split"], AzureBatchTaskOperator)
