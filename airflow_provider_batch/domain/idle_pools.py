@@ -113,7 +113,7 @@ class PoolUse:
         return self.busy is None
 
     def __str__(self) -> str:
-        what = f"Pool {self.batch_pool_id} ({self.nodes} nodes)"
+        what = f"Pool {self.batch_pool_id} ({self.nodes} {'node' if self.nodes == 1 else 'nodes'})"
         if self.busy is not None:
             return f"{what} is not idle: {self.busy}."
         return f"{what} has been idle since {self.since:%Y-%m-%d %H:%M:%S} UTC: {self.hours} for nobody."

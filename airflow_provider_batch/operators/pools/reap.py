@@ -101,14 +101,17 @@ class AzureBatchReapPoolsOperator(BaseOperator):
         reason = use.busy or self._who_needs(context, use)
         done = None
         if reason is None and self.only_says:
-            reason = f"dry run: it would be given up ({self.action})"
+            reason = self._only_said
         elif reason is None:
             reason = "nobody needs it"
             if self._run(give_up(use, self.action, self.grace)):
                 done = self.action
             else:
                 reason = "it is in use again, or could not be given up: see the log"
-        self.log.info("%s %s: %s.", use, done or "left as it is", reason)
+        if use.is_idle:
+            self.log.info("%s %s: %s.", use, f"Given up ({done})" if done else "Left as it is", reason)
+        else:
+            self.log.info("%s", use)
         return {**self._figures(use), "done": done, "reason": reason}
 
     def _who_needs(self, context: Any, use: PoolUse) -> str | None:
@@ -142,15 +145,27 @@ class AzureBatchReapPoolsOperator(BaseOperator):
             "cost_an_hour": cost_of(use.an_hour, prices).amount if prices else None,
         }
 
+    @property
+    def _only_said(self) -> str:
+        return f"dry run: it would be given up ({self.action})"
+
     def _sum_up(self, found: Sequence[dict[str, Any]]) -> None:
-        given_up = [pool for pool in found if pool["done"]]
+        """Say what was, or would be, saved: a dry run is read for that."""
+        if not found:
+            self.log.info("No pool has labels of this Airflow.")
+            return
+        idle = [pool for pool in found if pool["done"] or pool["reason"] == self._only_said]
+        nodes = sum(pool["node_hours_an_hour"] for pool in idle)
         self.log.info(
-            "%d pools with labels, %d given up: they held %.3f node-hours for nobody, and %.0f nodes bill no "
-            "more.",
+            "%d of %d pools with labels %s (%s): %.3f node-hours held for nobody, %.0f %s %s the bill.",
+            len(idle),
             len(found),
-            len(given_up),
-            sum(pool["idle_node_hours"] for pool in given_up),
-            sum(pool["node_hours_an_hour"] for pool in given_up),
+            "would be given up" if self.only_says else "given up",
+            self.action,
+            sum(pool["idle_node_hours"] for pool in idle),
+            nodes,
+            "node" if nodes == 1 else "nodes",
+            "still on" if self.only_says else "off",
         )
 
     def _run(self, flow: Any) -> Any:
