@@ -20,7 +20,7 @@ from airflow_provider_batch.operators.pools.reap import AzureBatchReapPoolsOpera
 CONNECTION = {
     "conn_type": "azure_batch",
     "login": "account",
-    "password": "a2V5",
+    "password": "cmVhcGVyLWtleQ==",
     "extra": {"account_url": "https://account.westeurope.batch.azure.com"},
 }
 NODE = Machine("standard_d2s_v5")
