@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_provider_batch.client.account import AccountSettings
     from airflow_provider_batch.client.ports import AsyncBatchPort, BatchPort
+    from airflow_provider_batch.domain.pool_report import PoolReport
     from airflow_provider_batch.domain.requests import Answer, Request
     from airflow_provider_batch.hooks.connection import BatchConnection
 
@@ -98,6 +99,19 @@ class AzureBatchHook(BaseHook):
         :param request: what to send.
         """
         return self.get_conn().send(request)
+
+    def report_of_pool(self, batch_pool_id: str) -> PoolReport:
+        """
+        Look at a pool: its allocation, nodes by state, busy slots, errors, and what its formula came to.
+
+        :param batch_pool_id: the pool.
+        :raises BatchNotFoundError: it does not exist.
+        """
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.domain.pool_report import report_of_pool
+
+        # It asks for nothing but requests.
+        return drive(report_of_pool(batch_pool_id), self.send)  # type: ignore[arg-type]
 
     def close(self) -> None:
         """Close the session; a later use opens another one."""
