@@ -14,6 +14,9 @@ from airflow_provider_batch.specs.autoscale_bounds import bounds_of
 
 __all__ = ["Cost", "Estimate", "cost_of", "estimate", "figures", "money"]
 
+#: digits of hours: tasks of a millisecond add up, too
+_DIGITS = 9
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -50,7 +53,7 @@ def cost_of(hours: NodeHours, prices: PriceTable) -> Cost:
             unpriced.add(machine.vm_size + (" (spot)" if machine.is_spot and machine.vm_size else ""))
         else:
             total += price * each
-    amount = None if unpriced else round(total, 6)
+    amount = None if unpriced else round(total, _DIGITS)
     return Cost(amount, prices.currency, tuple(sorted(unpriced)))
 
 
@@ -67,9 +70,9 @@ def figures(hours: NodeHours | None, cost: Cost | None) -> dict[str, Any]:
     """
     core_hours = None if hours is None else hours.core_hours
     return {
-        "node_hours": None if hours is None else round(hours.total, 6),
-        "spot_node_hours": None if hours is None else round(hours.spot, 6),
-        "core_hours": None if core_hours is None else round(core_hours, 6),
+        "node_hours": None if hours is None else round(hours.total, _DIGITS),
+        "spot_node_hours": None if hours is None else round(hours.spot, _DIGITS),
+        "core_hours": None if core_hours is None else round(core_hours, _DIGITS),
         "cost": cost.amount if cost else None,
         "currency": cost.currency if cost else None,
     }

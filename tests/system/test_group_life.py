@@ -422,6 +422,17 @@ def test_eager_members_need_no_worker(live: Live) -> None:
     assert [name for name, worker in workers_of(life).items() if worker] == ["g.finish", "g.launch"]
 
 
+def test_hours_of_members_add_up_to_those_of_their_run(live: Live) -> None:
+    life = live("diamond").start()
+    assert life.ended() == "success"
+    tasks = life.tasks()
+    results = {name: life.stack.rest.xcom(life.dag_id, life.run_id, tasks[name]) for name in life.states()}
+    run = life.stack.rest.xcom(life.dag_id, life.run_id, tasks["finish"])
+    hours = [result["node_hours"] for result in results.values()]
+    assert all(held > 0 for held in hours)
+    assert sum(hours) == pytest.approx(run["node_hours"], abs=1e-8)
+
+
 def workers_of(life: GroupLife) -> dict[str, bool]:
     """Whether a worker ran the task, by what Airflow wrote into its database."""
     return {name: pid is not None for name, pid in _pids(life).items()}
