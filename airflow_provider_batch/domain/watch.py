@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from airflow_provider_batch.domain import polling, report, requests, waiting
-from airflow_provider_batch.domain.auto_pools import scheduling_error
+from airflow_provider_batch.domain.auto_pools import pool_of, scheduling_error
 from airflow_provider_batch.domain.flow import (
     Flow,
     Log,
@@ -131,6 +131,7 @@ class _Watch:
         self.resumed = bool(saved)
         self.tail = OutputTail(self.key, cap=options.max_output_bytes, saved=saved)
         self.pace = polling.Pace(options.poll_interval)
+        self.batch_pool_id = submission.batch_pool_id
         self.state: str | None = None
         self.task: Mapping[str, Any] = {}
         self.last_save: datetime | None = None
@@ -241,13 +242,13 @@ class _Watch:
         text = yield from self._job_trouble()
         if text is None and self.options.may_be_blocked:
             text = yield from waiting.blocked_by(self.key)
-        if text is not None or not self.submission.batch_pool_id:
+        if text is not None or not self.batch_pool_id:
             return text
         # The second look at a pool that looked hopeless must not see what the first one saw.
         # Nor at one that had idle nodes.
         second = SECOND_LOOK / 2 if self.hopeless_looks else LOOK_EVERY / 2
         max_age = second if self.hopeless_looks or self.idle_looks else LOOK_EVERY
-        view = yield from shared(waiting.look_at_pool(self.submission.batch_pool_id), max_age)
+        view = yield from shared(waiting.look_at_pool(self.batch_pool_id), max_age)
         self.hopeless_looks = self.hopeless_looks + 1 if view.hopeless else 0
         if self.hopeless_looks > 1:
             raise BatchPoolUnusableError(f"Batch task {self.key} cannot run: {view.text}")
@@ -284,6 +285,8 @@ class _Watch:
             raise BatchTaskLostError(
                 f"Batch job {self.key.batch_job_id} and its task do not exist any more ({error.code})."
             ) from error
+        # Of a pool that the service makes for the job, it may have been silent when the job was created.
+        self.batch_pool_id = self.batch_pool_id or pool_of(job.json)
         self.has_parallel_limit = int(job.json.get("maxParallelTasks") or -1) > 0
         state = lower(job.json.get("state"))
         if state in JOB_CLOSED:

@@ -326,6 +326,15 @@ def test_a_pool_that_looks_hopeless_twice_ends_task_and_watch() -> None:
     assert scene.batch.active_jobs() == ["nightly"]
 
 
+def test_the_pool_of_a_job_that_was_not_told_when_it_was_created_is_looked_at_too() -> None:
+    scene = Scene()
+    scene.submission = replace(scene.submission, batch_pool_id=None)
+    scene.batch.jobs[scene.key.batch_job_id]["executionInfo"] = {"poolId": "p1"}
+    broken(scene.batch, startTaskInfo={"result": "Failure", "exitCode": 9})
+    with pytest.raises(BatchPoolUnusableError, match="exit code 9"):
+        scene.watch(deadline=START + timedelta(minutes=10))
+
+
 def test_a_task_that_nothing_holds_back_and_is_not_run_is_given_up_by_its_mirror() -> None:
     scene = Scene()
     scene.batch.nodes["p1"] = [{"id": "n1", "state": "idle"}]
