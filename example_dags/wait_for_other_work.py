@@ -46,7 +46,7 @@ with DAG(
         batch_job_id="{{ params.batch_job_id }}",
         batch_task_ids=["split"],
         mode="reschedule",
-        poke_interval=5,
+        poke_interval=10,
     )
     film_is_done = AzureBatchJobSensor(
         task_id="film_is_done", batch_job_id="{{ params.batch_job_id }}", deferrable=True, poll_interval=5

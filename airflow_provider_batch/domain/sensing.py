@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Flow, Sleep, get_or_none, pages
+from airflow_provider_batch.domain.flow import Flow, Log, Sleep, pages
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
 from airflow_provider_batch.domain.pool_readiness import Wanted
 from airflow_provider_batch.domain.pool_watch import PoolTarget, look_at_usable
-from airflow_provider_batch.domain.requests import Answer, Request, TaskKey
+from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchNotFoundError, BatchPoolLostError
 
@@ -81,10 +81,10 @@ class Job:
         :raises BatchNotFoundError: the job does not exist, and must.
         """
         name = f"Batch job {self.batch_job_id}"
-        request = requests.get_job(self.batch_job_id, _JOB_SELECT)
-        found = yield from _read(request, self.must_exist)
-        if found is None:
-            return Sensed(False, f"{name} does not exist yet.")
+        try:
+            found: Answer = yield requests.get_job(self.batch_job_id, _JOB_SELECT)
+        except BatchNotFoundError as missing:
+            return (yield from _absent(name, self.must_exist, missing))
         state = lower(found.json.get("state"))
         if state != "completed":
             waits = f"Waiting for the end of {name}, which is {state or 'in an unknown state'}"
@@ -129,9 +129,10 @@ class Tasks:
         ended: list[TaskOutcome] = []
         for batch_task_id in self.batch_task_ids:
             key = TaskKey(self.batch_job_id, batch_task_id)
-            found = yield from _read(requests.get_task(key, TASK_SELECT), self.must_exist)
-            if found is None:
-                return Sensed(False, f"Batch task {key} does not exist yet.")
+            try:
+                found: Answer = yield requests.get_task(key, TASK_SELECT)
+            except BatchNotFoundError as missing:
+                return (yield from _absent(f"Batch task {key}", self.must_exist, missing))
             outcome = read_outcome(key, found.json)
             if outcome is None:
                 state = lower(found.json.get("state")) or "in an unknown state"
@@ -172,10 +173,8 @@ class UsableNodes:
         for is_last in (False, True):
             try:
                 seen = yield from look_at_usable(target)
-            except BatchNotFoundError:
-                if self.must_exist:
-                    raise
-                return Sensed(False, f"Pool {self.batch_pool_id} does not exist yet.")
+            except BatchNotFoundError as missing:
+                return (yield from _absent(f"Pool {self.batch_pool_id}", self.must_exist, missing))
             except BatchPoolLostError as error:
                 # Somebody may be about to make it anew.
                 return Sensed(False, f"{error}")
@@ -217,10 +216,8 @@ def _look_at_all(batch_job_id: str, must_exist: bool) -> Flow[Sensed]:
             return Sensed(False, f"{waits}: {_some(unfinished)}.")
         ids = yield from _ids(batch_job_id, None)
         failed = yield from _ids(batch_job_id, "executionInfo/result eq 'failure'")
-    except BatchNotFoundError:
-        if must_exist:
-            raise
-        return Sensed(False, f"Batch job {batch_job_id} does not exist yet.")
+    except BatchNotFoundError as missing:
+        return (yield from _absent(f"Batch job {batch_job_id}", must_exist, missing))
     if not ids:
         return Sensed(False, f"Batch job {batch_job_id} has no tasks yet.")
     return _judged(batch_job_id, len(ids), failed)
@@ -243,11 +240,12 @@ def _judged(batch_job_id: str, number: int, failed: Sequence[str], named: str | 
     )
 
 
-def _read(request: Request, must_exist: bool) -> Flow[Answer | None]:
-    if not must_exist:
-        return (yield from get_or_none(request))
-    answer: Answer = yield request
-    return answer
+def _absent(name: str, must_exist: bool, error: BatchNotFoundError) -> Flow[Sensed]:
+    if must_exist:
+        # The service's own words do not say what it is that does not exist.
+        yield Log(f"{name} does not exist, and must (must_exist).", "ERROR")
+        raise error
+    return Sensed(False, f"{name} does not exist yet.")
 
 
 def _cause(outcome: TaskOutcome) -> str:

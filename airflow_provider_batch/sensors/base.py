@@ -53,8 +53,10 @@ class BatchSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if poll_interval <= 0:
-            raise SpecError("poll_interval", f"{poll_interval} is not positive; give seconds, for example 10")
+        if not isinstance(poll_interval, (int, float)) or poll_interval <= 0:
+            raise SpecError(
+                "poll_interval", f"{poll_interval!r} is no positive number of seconds; give for example 10"
+            )
         self.must_exist = must_exist
         self.fail_on_failure = fail_on_failure
         self.azure_batch_conn_id = azure_batch_conn_id
@@ -142,4 +144,5 @@ class BatchSensor(BaseSensorOperator):
 
     def _skip_if_soft(self, error: AzureBatchError) -> None:
         if self.soft_fail:
+            self.log.warning("Skipped (soft_fail): %s", error)
             raise AirflowSkipException(str(error)) from error

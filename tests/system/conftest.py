@@ -105,7 +105,7 @@ def _write_hasty_reapers(dags: Path) -> None:
             '"reaper"': f'"{name}"',
             '"@hourly"': "None",
             "timedelta(hours=1)": "timedelta(seconds=1)",
-            "poke_interval=300": "poke_interval=1",
+            "poke_interval=300": "poke_interval=10",
             "dry_run=True": dry_run,
             "catchup=False": f"catchup=False, default_args={arguments}",
         }.items():

@@ -72,14 +72,12 @@ def test_reaper_touches_only_idle_pools_of_ended_runs_with_our_labels(stack: Sta
     pools = ["left-behind", "of-others", "without-labels", "of-an-unknown-run"]
 
     says = Example(stack, "reaper_says", {"batch_pool_id": "of-a-neighbour"})
-    assert says.ended() == "success"
+    wait_for(lambda: says.states().get("reap") == "success", "the reaper's word", limit_seconds=60)
     said = report(says)
     assert said.keys() == {"left-behind", "of-an-unknown-run"}
     assert said["left-behind"]["reason"] == "dry run: it would be given up (scale_to_zero)"
     assert "has not ended, as far as Airflow knows" in said["of-an-unknown-run"]["reason"]
     assert nodes(stack, *pools) == [1, 1, 1, 1]
-    assert "Pool of-a-neighbour (1 nodes) has been idle since" in log_of(says, "until_idle")
-    assert nodes(stack, "of-a-neighbour") == [0], "the sensor and what follows are for pools of others"
 
     make_pool(stack, "of-another-neighbour", {"team": "music"})
     acts = Example(stack, "reaper_acts", {"batch_pool_id": "of-another-neighbour"})
@@ -89,3 +87,7 @@ def test_reaper_touches_only_idle_pools_of_ended_runs_with_our_labels(stack: Sta
         "of-an-unknown-run": None,
     }
     assert nodes(stack, *pools) == [0, 1, 1, 1]
+
+    assert says.ended() == "success"
+    assert "Pool of-a-neighbour (1 nodes) has been idle since" in log_of(says, "until_idle")
+    assert nodes(stack, "of-a-neighbour") == [0], "the sensor and what follows are for pools of others"

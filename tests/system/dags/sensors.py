@@ -17,7 +17,7 @@ except ImportError:  # Airflow 2.11
 
 MODES: dict[str, dict[str, Any]] = {
     "poke": {"mode": "poke", "poke_interval": 1},
-    "reschedule": {"mode": "reschedule", "poke_interval": 2},
+    "reschedule": {"mode": "reschedule", "poke_interval": 10},
     "deferrable": {"deferrable": True, "poll_interval": 1},
 }
 NAME = "{{ params.name }}"

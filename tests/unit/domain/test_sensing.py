@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
-from airflow_provider_batch.domain.flow import drive
+from airflow_provider_batch.domain.flow import Effect, Log, drive
 from airflow_provider_batch.domain.requests import Answer
-from airflow_provider_batch.domain.sensing import Job, Tasks
+from airflow_provider_batch.domain.sensing import Job, Target, Tasks, UsableNodes
+from airflow_provider_batch.exceptions import BatchNotFoundError
+from tests.unit.domain.fake_batch import service_error
 
 ENDED = {"exitCode": 0, "result": "success", "startTime": "2026-01-01T00:00:00Z"}
 
@@ -47,3 +49,26 @@ def test_named_tasks_are_not_all_tasks_of_their_job(ids: list[str], said: str) -
     named = Answer({**task.json, "id": "merge"})
     answers = iter([task, named])
     assert drive(Tasks("film", ids).look(), lambda _: next(answers)).why == said
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Job("film", must_exist=True), "Batch job film"),
+        (Tasks("film", must_exist=True), "Batch job film"),
+        (Tasks("film", ["split"], must_exist=True), "Batch task film/split"),
+        (UsableNodes("render", must_exist=True), "Pool render"),
+    ],
+)
+def test_what_must_exist_and_does_not_is_named(target: Target, name: str) -> None:
+    said: list[str] = []
+
+    def perform(effect: Effect) -> None:
+        if isinstance(effect, Log):
+            said.append(effect.text)
+            return
+        raise service_error("JobNotFound")
+
+    with pytest.raises(BatchNotFoundError):
+        drive(target.look(), perform)
+    assert said == [f"{name} does not exist, and must (must_exist)."]
