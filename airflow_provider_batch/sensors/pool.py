@@ -42,10 +42,10 @@ class AzureBatchPoolSensor(BatchSensor):
         super().__init__(**kwargs)
         if nodes is not None and share is not None:
             raise SpecError("nodes", "is given together with share; keep one of them")
-        if nodes is not None and nodes < 1:
-            raise SpecError("nodes", f"{nodes} is less than 1: every pool has so many")
-        if share is not None and not 0 < share <= 1:
-            raise SpecError("share", f"{share} is not more than 0 and at most 1")
+        if nodes is not None and (not isinstance(nodes, int) or nodes < 1):
+            raise SpecError("nodes", f"{nodes!r} is no number of nodes, at least 1")
+        if share is not None and (not isinstance(share, (int, float)) or not 0 < share <= 1):
+            raise SpecError("share", f"{share!r} is not more than 0 and at most 1")
         self.batch_pool_id = batch_pool_id
         self.nodes = nodes
         self.share = share

@@ -601,6 +601,57 @@ def test_drained_node_runs_nothing_and_gets_nothing(
             {"batch_pool_id": "p", "auto_scale_formula": " "},
             "auto_scale_formula",
         ),
+        (
+            AzureBatchEnableAutoScaleOperator,
+            {"batch_pool_id": "p", "auto_scale_formula": FORMULA, "evaluation_interval": "PT1M"},
+            "evaluation_interval: must be at least PT5M and at most P7D, found PT1M",
+        ),
+        (
+            AzureBatchEnableAutoScaleOperator,
+            {"batch_pool_id": "p", "auto_scale_formula": FORMULA, "evaluation_interval": "soon"},
+            "evaluation_interval: 'soon' is no ISO 8601 duration",
+        ),
+        (
+            AzureBatchEnableAutoScaleOperator,
+            {"batch_pool_id": "p", "auto_scale_formula": None},
+            "auto_scale_formula: missing",
+        ),
+        (
+            AzureBatchResizePoolOperator,
+            {"batch_pool_id": "p", "target_dedicated_nodes": 1, "resize_timeout": 5},
+            "resize_timeout: 5 is no duration",
+        ),
+        (
+            AzureBatchResizePoolOperator,
+            {"batch_pool_id": "p", "target_dedicated_nodes": 1, "usable_share": "half"},
+            "usable_share: 'half'",
+        ),
+        (
+            AzureBatchResizePoolOperator,
+            {"batch_pool_id": "p", "target_dedicated_nodes": 1, "poll_interval": "5"},
+            "poll_interval: '5'",
+        ),
+        (AzureBatchStopPoolResizeOperator, {"batch_pool_id": None}, "batch_pool_id: None"),
+        (
+            AzureBatchRemoveNodesOperator,
+            {"batch_pool_id": "p", "node_ids": ["n"], "resize_timeout": timedelta(minutes=1)},
+            "resize_timeout: must be at least PT5M",
+        ),
+        (
+            AzureBatchRemoveNodesOperator,
+            {"batch_pool_id": "p", "node_states": ["unusuable"]},
+            "node_states: 'unusuable' is none of",
+        ),
+        (
+            AzureBatchRemoveNodesOperator,
+            {"batch_pool_id": "p", "node_states": "unusable"},
+            "node_states: 'unusable' is a string",
+        ),
+        (
+            AzureBatchNodeActionOperator,
+            {"batch_pool_id": "p", "action": "enable", "node_ids": ["n"], "tasks": "requeue"},
+            "tasks: has no effect",
+        ),
         (AzureBatchRemoveNodesOperator, {"batch_pool_id": "p"}, "node_ids"),
         (AzureBatchRemoveNodesOperator, {"batch_pool_id": "p", "node_ids": "n1"}, "node_ids"),
         (

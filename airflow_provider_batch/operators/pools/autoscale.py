@@ -68,14 +68,13 @@ class AzureBatchEnableAutoScaleOperator(PoolOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if auto_scale_formula is None:
+            raise SpecError("auto_scale_formula", "missing: give a formula, or an Autoscale(...)")
         self.auto_scale_formula = _formula(auto_scale_formula)
         if evaluation_interval is None:
             evaluation_interval = getattr(auto_scale_formula, "evaluation_interval", None)
         self.evaluation_interval = evaluation_interval
-        if isinstance(evaluation_interval, timedelta) and not (
-            _INTERVALS[0] <= evaluation_interval <= _INTERVALS[1]
-        ):
-            raise SpecError("evaluation_interval", f"{evaluation_interval} is not 5 minutes to 168 hours")
+        duration(evaluation_interval, "evaluation_interval", *_INTERVALS)
 
     def act(self, context: Context) -> Flow[Mapping[str, Any]]:
         """
@@ -88,7 +87,10 @@ class AzureBatchEnableAutoScaleOperator(PoolOperator):
 
         formula = _formula(self.auto_scale_formula)
         evaluation = yield from enable_autoscale(
-            self.batch_pool_id, str(formula), duration(self.evaluation_interval), self.patience
+            self.batch_pool_id,
+            str(formula),
+            duration(self.evaluation_interval, "evaluation_interval", *_INTERVALS),
+            self.patience,
         )
         return {"batch_pool_id": self.batch_pool_id, **evaluation.as_json()}
 

@@ -20,7 +20,7 @@ from airflow_provider_batch.domain.ids import is_legal_id
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.links.portal import AzureBatchPoolLink, account_resource_id, portal_urls
-from airflow_provider_batch.specs import decided_later, to_iso8601
+from airflow_provider_batch.specs import decided_later, from_iso8601, to_iso8601
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from airflow_provider_batch.domain.ids import WorkIdentity
     from airflow_provider_batch.domain.pool_wait import Kind, PoolWait
 
-__all__ = ["PoolOperator", "duration", "number"]
+__all__ = ["PoolOperator", "check_share", "duration", "number"]
 
 #: Airflow 2 looks for deferred tasks that timed out every 15 s; ours must be sooner
 _DEADLINE_MARGIN = timedelta(seconds=5)
@@ -70,8 +70,10 @@ class PoolOperator(BaseOperator):
         self.poll_interval = poll_interval
         self.allocation_timeout = allocation_timeout
         self.node_timeout = node_timeout
-        if poll_interval <= 0:
-            raise SpecError("poll_interval", f"{poll_interval} is not positive; give seconds, for example 15")
+        if not isinstance(poll_interval, (int, float)) or poll_interval <= 0:
+            raise SpecError(
+                "poll_interval", f"{poll_interval!r} is no positive number of seconds; give for example 15"
+            )
         for name in ("allocation_timeout", "node_timeout"):
             limit = getattr(self, name)
             if not isinstance(limit, timedelta) or limit <= timedelta(0):
@@ -85,7 +87,7 @@ class PoolOperator(BaseOperator):
         self._left_to_trigger = False
 
     def _check_pool_id(self) -> None:
-        if not is_legal_id(str(self.batch_pool_id)):
+        if self.batch_pool_id is None or not is_legal_id(str(self.batch_pool_id)):
             raise SpecError(
                 "batch_pool_id",
                 f"{self.batch_pool_id!r} is no id: 1 to 64 letters, digits, hyphens and underscores",
@@ -305,10 +307,41 @@ def number(value: Any, name: str) -> int | None:
     return found
 
 
-def duration(value: timedelta | str | None) -> str | None:
+def duration(
+    value: timedelta | str | None, name: str, least: timedelta, most: timedelta | None = None
+) -> str | None:
     """
-    Write a duration as the service reads it.
+    Check a duration and write it as the service reads it.
 
     :param value: a duration, ISO 8601, or None.
+    :param name: the parameter.
+    :param least: the shortest that the service takes.
+    :param most: the longest; None for no limit.
+    :raises SpecError: it is none, or out of range.
     """
-    return to_iso8601(value) if isinstance(value, timedelta) else value
+    if value is None:
+        return None
+    try:
+        found = from_iso8601(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise SpecError(name, str(error)) from None
+    if not isinstance(found, timedelta):
+        raise SpecError(
+            name, f"{value!r} is no duration; give a timedelta, for example timedelta(minutes=15)"
+        )
+    if found < least or (most is not None and found > most):
+        limits = f"at least {to_iso8601(least)}" + (f" and at most {to_iso8601(most)}" if most else "")
+        raise SpecError(name, f"must be {limits}, found {to_iso8601(found)}")
+    return to_iso8601(found)
+
+
+def check_share(value: Any, name: str) -> None:
+    """
+    Check a part of the nodes.
+
+    :param value: more than 0, at most 1.
+    :param name: the parameter.
+    :raises SpecError: it is something else.
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise SpecError(name, f"{value!r} is not more than 0 and at most 1")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.hooks.secrets import mask_sas
-from airflow_provider_batch.operators.pools.base import PoolOperator, number
+from airflow_provider_batch.operators.pools.base import PoolOperator, check_share, number
 from airflow_provider_batch.specs import decided_later, pool_to_rest
 
 if TYPE_CHECKING:
@@ -103,8 +103,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         self.delete_on_failure = delete_on_failure
         if update not in ("never", "allowed"):
             raise SpecError("update", f"{update!r} is none of never, allowed")
-        if not 0 < usable_share <= 1:
-            raise SpecError("usable_share", f"{usable_share} is not more than 0 and at most 1")
+        check_share(usable_share, "usable_share")
         if not decided_later(batch_pool):
             self.batch_pool = self._body()
             mask_sas(self.batch_pool)

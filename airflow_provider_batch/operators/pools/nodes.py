@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_provider_batch.exceptions import BatchPoolUnusableError, SpecError
 from airflow_provider_batch.operators.pools.base import PoolOperator, duration
-from airflow_provider_batch.operators.pools.resize import check_deallocation
+from airflow_provider_batch.operators.pools.resize import LEAST_RESIZE_TIMEOUT, check_deallocation
 from airflow_provider_batch.specs import decided_later
 
 if TYPE_CHECKING:
@@ -25,6 +25,35 @@ _OPTIONS: Mapping[str, tuple[str, ...]] = {
     "drain": ("taskcompletion", "requeue", "terminate"),
     "enable": ("",),
 }
+
+
+#: states that a node can be in, API 2025-06-01
+_STATES = frozenset(
+    {
+        *(
+            "creating",
+            "deallocated",
+            "deallocating",
+            "idle",
+            "offline",
+            "preempted",
+            "rebooting",
+            "reimaging",
+        ),
+        *("running", "starting", "starttaskfailed", "unknown", "unusable", "upgradingos"),
+        "waitingforstarttask",
+    }
+)
+
+
+def _states(given: Collection[str]) -> list[str]:
+    """States in lower case; a misspelt one would choose no node, and succeed."""
+    if isinstance(given, str):
+        raise SpecError("node_states", f"{given!r} is a string; give a list of states")
+    states = sorted(str(state).lower() for state in given)
+    if unknown := [state for state in states if state not in _STATES]:
+        raise SpecError("node_states", f"{unknown[0]!r} is none of {', '.join(sorted(_STATES))}")
+    return states
 
 
 def _check_choice(node_ids: Any, node_states: Collection[str]) -> None:
@@ -44,7 +73,7 @@ class _NodesOperator(PoolOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.node_ids = node_ids
-        self.node_states = sorted(state.lower() for state in node_states)
+        self.node_states = _states(node_states)
         _check_choice(node_ids, node_states)
 
     def prepare(self, context: Context) -> None:
@@ -92,6 +121,7 @@ class AzureBatchRemoveNodesOperator(_NodesOperator):
         self.node_deallocation_option = node_deallocation_option
         self.resize_timeout = resize_timeout
         check_deallocation(node_deallocation_option)
+        duration(resize_timeout, "resize_timeout", LEAST_RESIZE_TIMEOUT)
 
     def act(self, context: Context) -> Flow[PoolWait | Mapping[str, Any]]:
         """
@@ -107,7 +137,7 @@ class AzureBatchRemoveNodesOperator(_NodesOperator):
             self.batch_pool_id,
             list(nodes),
             deallocation=self.node_deallocation_option,
-            resize_timeout=duration(self.resize_timeout),
+            resize_timeout=duration(self.resize_timeout, "resize_timeout", LEAST_RESIZE_TIMEOUT),
             patience=self.patience,
         )
         # Those that were gone or leaving already are waited for too.
@@ -146,6 +176,8 @@ class AzureBatchNodeActionOperator(_NodesOperator):
         super().__init__(**kwargs)
         if action not in _OPTIONS:
             raise SpecError("action", f"{action!r} is none of {', '.join(_OPTIONS)}")
+        if tasks is not None and action == "enable":
+            raise SpecError("tasks", "has no effect on a node that is given tasks again; leave it out")
         if tasks is not None and tasks not in _OPTIONS[action]:
             raise SpecError("tasks", f"{tasks!r} is none of {', '.join(_OPTIONS[action])}")
         self.action = action

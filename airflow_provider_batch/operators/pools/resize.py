@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batch.exceptions import SpecError
-from airflow_provider_batch.operators.pools.base import PoolOperator, duration, number
+from airflow_provider_batch.operators.pools.base import PoolOperator, check_share, duration, number
 from airflow_provider_batch.specs import decided_later
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AzureBatchResizePoolOperator", "AzureBatchStopPoolResizeOperator"]
 
+#: how long the service wants to try at least
+LEAST_RESIZE_TIMEOUT = timedelta(minutes=5)
 #: what may become of tasks on nodes that go
 DEALLOCATIONS = ("requeue", "terminate", "taskcompletion", "retaineddata")
 
@@ -84,10 +86,8 @@ class AzureBatchResizePoolOperator(PoolOperator):
         for name in ("target_dedicated_nodes", "target_low_priority_nodes"):
             if not decided_later(getattr(self, name)):
                 number(getattr(self, name), name)
-        if not 0 < usable_share <= 1:
-            raise SpecError("usable_share", f"{usable_share} is not more than 0 and at most 1")
-        if resize_timeout is not None and resize_timeout < timedelta(minutes=5):
-            raise SpecError("resize_timeout", f"{resize_timeout} is less than the 5 minutes of the service")
+        check_share(usable_share, "usable_share")
+        duration(resize_timeout, "resize_timeout", LEAST_RESIZE_TIMEOUT)
         check_deallocation(node_deallocation_option)
 
     def act(self, context: Context) -> Flow[PoolWait | Mapping[str, Any]]:
@@ -106,7 +106,7 @@ class AzureBatchResizePoolOperator(PoolOperator):
             self.batch_pool_id,
             dedicated=dedicated,
             low_priority=low_priority,
-            resize_timeout=duration(self.resize_timeout),
+            resize_timeout=duration(self.resize_timeout, "resize_timeout", LEAST_RESIZE_TIMEOUT),
             deallocation=self.node_deallocation_option,
             patience=self.patience,
         )
