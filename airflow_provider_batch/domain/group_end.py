@@ -185,9 +185,10 @@ def finish_group(
     pools: dict[str, PoolHeld] = {}
     going = [] if delete_pool is None else [delete_pool]
     for generation in (yield from generations_of(group)):
-        if generation.batch_pool_id is not None:
-            pools[generation.batch_pool_id] = yield from read_pool_machines(generation.batch_pool_id)
-            going += [generation.batch_pool_id] if generation.pool_goes_with_it else []
+        found = generation.batch_pool_id
+        if found is not None and found not in pools:
+            pools[found] = yield from read_pool_machines(found)
+            going += [found] if generation.pool_goes_with_it else []
     generations = yield from end_jobs(group, "AirflowGroupFinished")
     tasks: list[tuple[TaskKey, Mapping[str, Any]]] = []
     for generation in generations:

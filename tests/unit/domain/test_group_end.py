@@ -318,6 +318,13 @@ def test_node_hours_are_of_the_pool_that_a_task_ran_on_and_spot_is_told() -> Non
     assert (json["cost"], json["currency"]) == (None, None)
 
 
+def test_a_pool_of_several_jobs_is_read_once() -> None:
+    batch = two_generations()
+    batch.requests.clear()
+    finished(batch)
+    assert [batch.operations().count(name) for name in ("get_pool", "list_nodes")] == [1, 1]
+
+
 @pytest.mark.parametrize("operation", ["get_pool", "list_nodes"])
 def test_a_pool_that_cannot_be_read_leaves_the_rest_of_the_figures(operation: str) -> None:
     batch = two_generations()
