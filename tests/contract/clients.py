@@ -20,7 +20,7 @@ from tests.emulator_process import EmulatorProcess
 
 T = TypeVar("T")
 
-IMAGE = {
+IMAGE: dict[str, Any] = {
     "imageReference": {"publisher": "canonical", "offer": "0001-com-ubuntu-server-jammy", "sku": "22_04-lts"},
     "nodeAgentSKUId": "batch.node.ubuntu 22.04",
 }

@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_batch.emulator.autoscale import Metric
 from airflow_provider_batch.specs import Autoscale, PoolSpec, VmImage, pool_to_rest
 from airflow_provider_batch.specs.autoscale_bounds import Bounds, bounds_of
 from airflow_provider_batch.specs.autoscale_nodes import SpotWithFallback
@@ -83,11 +82,14 @@ def test_no_evaluation_goes_beyond_the_bounds(
     autoscale = Autoscale.of(FixedNodes(wanted), max_nodes=most, spot=spot)
     found = bounds_of(autoscale.formula)
     assert found is not None
-    there: dict[str, Metric] = {
-        "CurrentLowPriorityNodes": sampled(float(low_priority // 2)),
-        "PreemptedNodeCount": sampled(0.0),
-    }
-    asked = targets(run(autoscale, dedicated=dedicated, spot=low_priority, **there))
+    evaluation = run(
+        autoscale,
+        dedicated=dedicated,
+        spot=low_priority,
+        CurrentLowPriorityNodes=sampled(float(low_priority // 2)),
+        PreemptedNodeCount=sampled(0.0),
+    )
+    asked = targets(evaluation)
     assert sum(asked) <= found.nodes == most
     assert asked[0] <= found.dedicated
     assert asked[1] <= found.spot

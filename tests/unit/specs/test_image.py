@@ -10,7 +10,7 @@ import pytest
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs import PoolSpec, VmImage, fingerprint, pool_differences, pool_to_rest
 
-UBUNTU = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
+UBUNTU: dict[str, Any] = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
 GALLERY = "/subscriptions/s/images/i"
 
 
