@@ -89,5 +89,5 @@ def test_reaper_touches_only_idle_pools_of_ended_runs_with_our_labels(stack: Sta
     assert nodes(stack, *pools) == [0, 1, 1, 1]
 
     assert says.ended() == "success"
-    assert "Pool of-a-neighbour (1 nodes) has been idle since" in log_of(says, "until_idle")
+    assert "Pool of-a-neighbour (1 node) has been idle since" in log_of(says, "until_idle")
     assert nodes(stack, "of-a-neighbour") == [0], "the sensor and what follows are for pools of others"
