@@ -68,3 +68,12 @@ def test_every_pool_operator_that_is_exported_is_found() -> None:
         assert getattr(pools, name).__name__ == name
     with pytest.raises(AttributeError, match="AzureBatchNothing"):
         pools.AzureBatchNothing  # noqa: B018
+
+
+def test_parsing_a_task_imports_no_trigger_that_waits_for_it() -> None:
+    modules = imported("operators.task:AzureBatchTaskOperator")
+    assert not {"airflow.triggers.base", f"{PACKAGE}.triggers.task", f"{PACKAGE}.triggers.job_poller"} & {
+        *modules
+    }
+    assert not [module for module in modules if module.startswith("azure")]
+    assert len([module for module in modules if module.startswith(PACKAGE)]) <= 66
