@@ -34,8 +34,11 @@ class Cost:
 
     def __str__(self) -> str:
         if self.amount is None:
-            sizes = ", ".join(size or "a VM size that is not known" for size in self.unpriced)
-            return f"cost not known (no price of {sizes})"
+            sizes = ", ".join(size for size in self.unpriced if size)
+            reasons = [f"no price of {sizes}"] if sizes else []
+            if "" in self.unpriced:
+                reasons.append("a pool was gone, or could not be read, so its VM size is not known")
+            return f"cost not known ({'; '.join(reasons)})"
         return money(self.amount, self.currency)
 
 
@@ -85,7 +88,9 @@ def money(amount: float, currency: str) -> str:
     :param amount: the amount.
     :param currency: code of the currency.
     """
-    return f"{amount:,.2f} {currency}" if amount >= 0.1 or amount == 0 else f"{amount:.4f} {currency}"
+    if amount >= 0.1 or amount == 0:
+        return f"{amount:,.2f} {currency}"
+    return f"{amount:.4f} {currency}" if amount >= 0.0001 else f"less than 0.0001 {currency}"
 
 
 @dataclass(frozen=True)

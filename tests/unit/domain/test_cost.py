@@ -36,7 +36,14 @@ def test_one_price_that_is_not_known_makes_the_sum_unknown_and_is_named() -> Non
     cost = cost_of(hours, PRICES)
     assert cost.amount is None
     assert cost.unpriced == ("", "small")
-    assert "small" in str(cost)
+    assert "no price of small;" in str(cost)
+
+
+def test_a_pool_that_is_gone_is_why_a_cost_is_not_known() -> None:
+    cost = cost_of(NodeHours({Machine(""): 1.0}), PRICES)
+    assert str(cost) == (
+        "cost not known (a pool was gone, or could not be read, so its VM size is not known)"
+    )
 
 
 machines = st.builds(Machine, st.sampled_from([SIZE]), st.booleans())
@@ -54,7 +61,14 @@ def test_costs_are_additive_and_never_negative(some: NodeHours, others: NodeHour
 
 
 @pytest.mark.parametrize(
-    ("amount", "text"), [(0, "0.00 EUR"), (0.0042, "0.0042 EUR"), (1234.5, "1,234.50 EUR"), (0.1, "0.10 EUR")]
+    ("amount", "text"),
+    [
+        (0, "0.00 EUR"),
+        (0.000033, "less than 0.0001 EUR"),
+        (0.0042, "0.0042 EUR"),
+        (1234.5, "1,234.50 EUR"),
+        (0.1, "0.10 EUR"),
+    ],
 )
 def test_small_amounts_keep_their_digits(amount: float, text: str) -> None:
     assert money(amount, "EUR") == text
