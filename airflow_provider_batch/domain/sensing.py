@@ -7,6 +7,7 @@ or is an error, as the caller says; what has failed is told apart from what has 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final, Protocol
@@ -18,7 +19,7 @@ from airflow_provider_batch.domain.pool_readiness import Wanted
 from airflow_provider_batch.domain.pool_watch import PoolTarget, look_at_usable
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import lower
-from airflow_provider_batch.exceptions import BatchNotFoundError, BatchPoolLostError
+from airflow_provider_batch.exceptions import BatchNotFoundError, BatchPoolLostError, SpecError
 
 __all__ = ["Job", "Sensed", "Target", "Tasks", "UsableNodes", "read_target"]
 
@@ -27,6 +28,8 @@ _FAILED_JOB: Final = frozenset({"taskfailed", "maxwallclocktimeexpiry"})
 #: seconds until a pool that looks hopeless is looked at again: the pool and its nodes are two requests
 _SECOND_LOOK: Final = 6.0
 _SHOWN: Final = 5
+#: what an id is made of; that of a job which a schedule has created has a colon, and may be longer than 64
+_LEGAL: Final = re.compile(r"[A-Za-z0-9_:-]+")
 _JOB_SELECT: Final = ("id", "state", "executionInfo", "onAllTasksComplete", "jobManagerTask")
 
 
@@ -74,6 +77,9 @@ class Job:
     batch_job_id: str
     must_exist: bool = False
 
+    def __post_init__(self) -> None:
+        _check_id("batch_job_id", self.batch_job_id)
+
     def look(self) -> Flow[Sensed]:
         """
         Flow: look once.
@@ -118,6 +124,11 @@ class Tasks:
     batch_task_ids: Sequence[str] | None = None
     must_exist: bool = False
 
+    def __post_init__(self) -> None:
+        _check_id("batch_job_id", self.batch_job_id)
+        for batch_task_id in self.batch_task_ids or ():
+            _check_id("batch_task_ids", batch_task_id)
+
     def look(self) -> Flow[Sensed]:
         """
         Flow: look once.
@@ -126,6 +137,9 @@ class Tasks:
         """
         if self.batch_task_ids is None:
             return (yield from _look_at_all(self.batch_job_id, self.must_exist))
+        if not self.batch_task_ids:
+            why = f"batch_task_ids is empty: no task of Batch job {self.batch_job_id} is waited for."
+            return Sensed(True, why, None, {"batch_job_id": self.batch_job_id, "tasks": 0, "failed": 0})
         ended: list[TaskOutcome] = []
         for batch_task_id in self.batch_task_ids:
             key = TaskKey(self.batch_job_id, batch_task_id)
@@ -162,6 +176,9 @@ class UsableNodes:
     nodes: int | None = None
     share: float = 1.0
     must_exist: bool = False
+
+    def __post_init__(self) -> None:
+        _check_id("batch_pool_id", self.batch_pool_id)
 
     def look(self) -> Flow[Sensed]:
         """
@@ -238,6 +255,16 @@ def _judged(batch_job_id: str, number: int, failed: Sequence[str], named: str | 
     return Sensed(
         True, f"{every}{_counted(number)} of Batch job {batch_job_id} succeeded{names}.", None, result
     )
+
+
+def _check_id(name: str, value: Any) -> None:
+    """What can be no id would be waited for without an end: nothing of that name can ever exist."""
+    if not isinstance(value, str) or not _LEGAL.fullmatch(value):
+        hint = "; a template gives a list only in a DAG with render_template_as_native_obj=True"
+        is_list = isinstance(value, str) and value.startswith("[")
+        raise SpecError(
+            name, f"{value!r} is no id: letters, digits, hyphens and underscores{hint if is_list else ''}"
+        )
 
 
 def _absent(name: str, must_exist: bool, error: BatchNotFoundError) -> Flow[Sensed]:
