@@ -205,9 +205,16 @@ def _refusal(
 ) -> str:
     start = f"pool.id: pool {body['id']!r} exists and is not as described: {'; '.join(differences)}."
     if update:
+        names = {line: _field_of(line) for line in changes.refused}
+        never = [line for line, name in names.items() if name not in _WHILE_EMPTY or body.get(name) is None]
+        if never:
+            return (
+                f"{start} Nothing was changed, since this cannot be changed: {'; '.join(never)}. Choose "
+                "another id, or delete the pool."
+            )
         return (
             f"{start} Nothing was changed, since the service does not let us change, now: "
-            f"{'; '.join(changes.refused)}. Most properties can be changed while a pool has no nodes."
+            f"{'; '.join(changes.refused)}. Scale the pool to 0 first, choose another id, or delete the pool."
         )
     remedies = ["change the description", "choose another id", "delete the pool"]
     if update is not None:

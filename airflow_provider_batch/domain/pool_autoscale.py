@@ -31,6 +31,7 @@ __all__ = [
     "evaluate_formula",
     "formula_refusal",
     "read_evaluation",
+    "try_formula",
 ]
 
 _REFUSED = frozenset(
@@ -117,6 +118,22 @@ def evaluate_formula(batch_pool_id: str, formula: str | None = None) -> Flow[Eva
             raise refusal from error
         raise
     return read_evaluation(text, answer.json)
+
+
+def try_formula(batch_pool_id: str, formula: str | None = None) -> Flow[Evaluation]:
+    """
+    Flow: try a formula out as :func:`evaluate_formula` does, and say what it comes to.
+
+    :param batch_pool_id: the pool.
+    :param formula: the formula; None for the pool's own.
+    """
+    evaluation = yield from evaluate_formula(batch_pool_id, formula)
+    whose = "its own formula" if formula is None else "the formula"
+    yield Log(
+        f"Pool {batch_pool_id}: {whose} comes to {_words(evaluation)} now. Nothing was changed; the returned "
+        "XCom has all its variables."
+    )
+    return evaluation
 
 
 def enable_autoscale(

@@ -126,6 +126,18 @@ def test_update_changes_nothing_when_one_difference_cannot_be_changed(
     assert (existing(hook, pool_id) or {})["targetDedicatedNodes"] == 2
 
 
+def test_update_says_what_can_never_be_changed_and_what_helps(
+    pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create(pool_id, batch_pool=body(pool_id, 0)).run(monkeypatch)
+    changed = body(pool_id, 1, vmSize="standard_d4s_v5", taskSlotsPerNode=2)
+    with pytest.raises(
+        BatchOwnershipError, match=r"cannot be changed: taskSlotsPerNode.*\. Choose another id"
+    ):
+        create(pool_id, batch_pool=changed, update="allowed").run(monkeypatch)
+    assert (existing(hook, pool_id) or {})["targetDedicatedNodes"] == 0
+
+
 def test_update_switches_a_pool_to_a_formula(
     pool_id: str, hook: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -487,6 +499,7 @@ def test_formula_is_enabled_evaluated_and_disabled(
     assert "already" in _text(again, monkeypatch)
     tried = make(AzureBatchEvaluateAutoScaleOperator, auto_scale_formula="$TargetDedicatedNodes = 5;")
     assert tried.run(monkeypatch)["target_dedicated_nodes"] == 5
+    assert "the formula comes to 5 dedicated and 0 spot nodes now" in _text(tried, monkeypatch)
     assert make(AzureBatchEvaluateAutoScaleOperator).run(monkeypatch)["target_dedicated_nodes"] == 2
     assert not make(AzureBatchDisableAutoScaleOperator).run(monkeypatch)["auto_scale"]
     assert not make(AzureBatchDisableAutoScaleOperator).run(monkeypatch)["auto_scale"]

@@ -124,9 +124,9 @@ class AzureBatchEvaluateAutoScaleOperator(PoolOperator):
         :param context: the template context.
         :return: what it comes to.
         """
-        from airflow_provider_batch.domain.pool_autoscale import evaluate_formula
+        from airflow_provider_batch.domain.pool_autoscale import try_formula
 
-        evaluation = yield from evaluate_formula(self.batch_pool_id, _formula(self.auto_scale_formula))
+        evaluation = yield from try_formula(self.batch_pool_id, _formula(self.auto_scale_formula))
         return {"batch_pool_id": self.batch_pool_id, **evaluation.as_json()}
 
 
