@@ -49,6 +49,8 @@ class AzureBatchIdlePoolSensor(BaseSensorOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(grace, timedelta):
+            raise SpecError("grace", f"{grace!r} is no timedelta; give for example timedelta(hours=1)")
         if grace < timedelta():
             raise SpecError("grace", f"{grace} is negative")
         self.batch_pool_id = batch_pool_id

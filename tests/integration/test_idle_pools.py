@@ -170,7 +170,13 @@ def test_the_sensor_waits_for_an_idle_pool(account: AzureBatchHook, emulator: Em
     assert gone.poke(context).is_done
 
 
-@pytest.mark.parametrize("wrong", [{"grace": timedelta()}, {"action": "burn"}])
+@pytest.mark.parametrize("wrong", [{"grace": timedelta()}, {"grace": 3600}, {"action": "burn"}])
 def test_what_is_wrong_is_told_while_the_dag_is_parsed(wrong: dict[str, Any]) -> None:
     with pytest.raises(SpecError, match=next(iter(wrong))):
         AzureBatchReapPoolsOperator(task_id="reap", **wrong)
+
+
+@pytest.mark.parametrize("grace", [1800, timedelta(seconds=-1)])
+def test_sensor_refuses_a_grace_time_that_is_none(grace: Any) -> None:
+    with pytest.raises(SpecError, match="grace"):
+        AzureBatchIdlePoolSensor(task_id="idle", batch_pool_id="p", grace=grace)

@@ -66,6 +66,8 @@ class AzureBatchReapPoolsOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if not isinstance(grace, timedelta):
+            raise SpecError("grace", f"{grace!r} is no timedelta; give for example timedelta(hours=1)")
         if grace <= timedelta():
             raise SpecError("grace", f"{grace} is not positive; a pool that is just used would be given up")
         if action not in get_args(ReapAction):
@@ -117,7 +119,7 @@ class AzureBatchReapPoolsOperator(BaseOperator):
     def _who_needs(self, context: Any, use: PoolUse) -> str | None:
         """Say who may still count on an idle pool; None when nobody does."""
         if use.is_autoscaled and self.action == "scale_to_zero":
-            return "a formula decides its size; it scales to zero by itself, or may be deleted"
+            return "a formula decides its size: change that, or let the pool be deleted (action='delete')"
         if use.owner is None or not self._is_over(context, use.owner):
             return f"{use.owner} has not ended, as far as Airflow knows"
         for job in use.open_jobs:
