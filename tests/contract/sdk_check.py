@@ -164,7 +164,7 @@ def _page(body: Any, model: type, partial: bool) -> Iterator[str]:
 
 def _typed(value: Any, annotation: Any, path: str) -> Iterator[str]:
     members = _members(annotation)
-    enums = [m for m in members if isinstance(m, type) and issubclass(m, enum.Enum)]
+    enums: list[Any] = [m for m in members if isinstance(m, enum.EnumMeta)]
     if value is None:
         yield f"{path}: null instead of absent"
     elif enums:

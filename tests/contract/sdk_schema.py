@@ -127,7 +127,7 @@ class SchemaBuilder:
         optional = type(None) in arguments
         if typing.get_origin(annotation) in (typing.Union, types.UnionType):
             members = [a for a in arguments if a is not type(None)]
-            enums = [m for m in members if isinstance(m, type) and issubclass(m, enum.Enum)]
+            enums = [m for m in members if isinstance(m, enum.EnumMeta)]
             return optional, self.single(enums[0] if enums else members[0])
         return optional, self.single(annotation)
 

@@ -26,7 +26,18 @@ MODEL = sdk.BatchMetadataItem.__mro__[1]  # the SDK's base of every model
 
 
 def hints_of(model: type) -> dict[str, Any]:
-    return typing.get_type_hints(model, {**vars(_models), "_models": sdk, "_types": None})
+    names = {**vars(_models), "_models": sdk, "_types": None}
+    return {name: resolved(hint) for name, hint in typing.get_type_hints(model, names).items()}
+
+
+def resolved(annotation: Any) -> Any:
+    """Put the class in the place of a name that Python 3.10 leaves within ``list["_models.Name"]``."""
+    if isinstance(annotation, str):
+        return getattr(sdk, annotation.rpartition(".")[2])
+    origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is None:
+        return annotation
+    return origin[tuple(map(resolved, arguments))]
 
 
 def sdk_fields(model: type) -> dict[str, tuple[Any, bool]]:
@@ -40,13 +51,18 @@ def sdk_fields(model: type) -> dict[str, tuple[Any, bool]]:
     return found
 
 
+def is_class(annotation: Any) -> bool:
+    """Say whether an annotation is a class; Python 3.10 takes ``list[str]`` for one."""
+    return isinstance(annotation, type) and typing.get_origin(annotation) is None
+
+
 def without_none(annotation: Any) -> tuple[Any, bool]:
     if typing.get_origin(annotation) is not typing.Union:
         return annotation, True
     arguments = typing.get_args(annotation)
     kept = [argument for argument in arguments if argument is not type(None)]
     # Union[str, SomeEnum] is how the SDK types a choice
-    choice = [a for a in kept if isinstance(a, type) and issubclass(a, Enum)]
+    choice = [a for a in kept if is_class(a) and issubclass(a, Enum)]
     return (choice or kept)[0], type(None) not in arguments
 
 
@@ -57,7 +73,7 @@ def models_below(name: str, seen: set[str]) -> Iterator[str]:
     yield name
     for annotation, _required in sdk_fields(getattr(sdk, name)).values():
         for part in (annotation, *typing.get_args(annotation)):
-            if isinstance(part, type) and issubclass(part, MODEL):
+            if is_class(part) and issubclass(part, MODEL):
                 yield from models_below(part.__name__, seen)
 
 
