@@ -30,6 +30,8 @@ __all__ = [
     "Readiness",
     "Wanted",
     "broken_node",
+    "formula_error",
+    "formula_text",
     "judge_pool",
     "old_errors_of",
 ]
@@ -210,7 +212,7 @@ class _Look:
         self.target = _number(pool, "targetDedicatedNodes") + _number(pool, "targetLowPriorityNodes")
         self.current = _number(pool, "currentDedicatedNodes") + _number(pool, "currentLowPriorityNodes")
         self.scaled = bool(pool.get("enableAutoScale"))
-        self.formula = str(pool.get("autoScaleFormula") or "")
+        self.pool = pool
         self.formula_run: Mapping[str, Any] | None = pool.get("autoScaleRun") if self.scaled else None
         self.wanted = wanted.of(self.target)
         self.any_number = wanted.nodes is None
@@ -241,11 +243,7 @@ class _Look:
             return False
         if self.target or not (self.any_number and self.scaled):
             return True
-        return self.steady and bool(self.formula_run) and not self._formula_error()
-
-    def _formula_error(self) -> Mapping[str, Any] | None:
-        error = (self.formula_run or {}).get("error")
-        return error if isinstance(error, Mapping) else None
+        return self.steady and bool(self.formula_run) and not formula_error(self.pool)
 
     # --- what can still come ---------------------------------------------------------------------
 
@@ -315,18 +313,11 @@ class _Look:
             texts.append(f"{len(self.broken) - _NODES_TOLD} more nodes are broken")
         texts += [str(error) for error in (self.errors or self.old_errors if self._is_short() else ())]
         if self.scaled and not self.target:
-            texts.append(self._formula_text())
+            texts.append(formula_text(self.pool))
         return "; ".join(texts)
 
     def _is_short(self) -> bool:
         return self.current < max(self.wanted, self.target)
-
-    def _formula_text(self) -> str:
-        if error := self._formula_error():
-            detail = _detail(error)
-            place = locate_error(self.formula, detail)
-            return redact(f"its formula failed: {error.get('code')}: {place or detail}")
-        return "its formula asks for none now" if self.formula_run else "its formula has not run yet"
 
     def _by_state(self) -> str:
         return ", ".join(f"{count} {state}" for state, count in sorted(self.states.items()))
@@ -335,6 +326,29 @@ class _Look:
         texts = [f"node {node.node_id} is {node.state}: {node.reason}" for node in self.broken[:_NODES_TOLD]]
         texts += [str(error) for error in self.errors]
         return tuple(texts)
+
+
+def formula_error(pool: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """
+    Return why a pool's formula failed when it last ran; None when it did not.
+
+    :param pool: as the service sent it.
+    """
+    error = (pool.get("autoScaleRun") or {}).get("error")
+    return error if isinstance(error, Mapping) else None
+
+
+def formula_text(pool: Mapping[str, Any]) -> str:
+    """
+    Say of a pool whose formula asks for no node how that comes.
+
+    :param pool: as the service sent it.
+    """
+    if error := formula_error(pool):
+        detail = _detail(error)
+        place = locate_error(str(pool.get("autoScaleFormula") or ""), detail)
+        return redact(f"its formula failed: {error.get('code')}: {place or detail}")
+    return "its formula asks for none now" if pool.get("autoScaleRun") else "its formula has not run yet"
 
 
 def is_usable(node: Mapping[str, Any]) -> bool:

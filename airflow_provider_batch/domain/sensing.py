@@ -15,13 +15,14 @@ from typing import Any, Final, Protocol
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, pages
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.pool_allocation import look_at_allocation
 from airflow_provider_batch.domain.pool_readiness import Wanted
-from airflow_provider_batch.domain.pool_watch import PoolTarget, look_at_usable
+from airflow_provider_batch.domain.pool_watch import Look, PoolTarget, look_at_usable
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import BatchNotFoundError, BatchPoolLostError, SpecError
 
-__all__ = ["Job", "Sensed", "Target", "Tasks", "UsableNodes", "read_target"]
+__all__ = ["AllocatedNodes", "Job", "Sensed", "Target", "Tasks", "UsableNodes", "read_target"]
 
 #: reasons with which the service itself, or a failed task, ends a job
 _FAILED_JOB: Final = frozenset({"taskfailed", "maxwallclocktimeexpiry"})
@@ -186,10 +187,9 @@ class UsableNodes:
 
         :raises BatchNotFoundError: the pool does not exist, and must.
         """
-        target = PoolTarget(self.batch_pool_id, Wanted(self.nodes, self.share))
         for is_last in (False, True):
             try:
-                seen = yield from look_at_usable(target)
+                seen = yield from self._look_at_pool()
             except BatchNotFoundError as missing:
                 return (yield from _absent(f"Pool {self.batch_pool_id}", self.must_exist, missing))
             except BatchPoolLostError as error:
@@ -204,15 +204,38 @@ class UsableNodes:
                 yield Sleep(_SECOND_LOOK)
         return Sensed(True, why, why, {"batch_pool_id": self.batch_pool_id})
 
+    def _look_at_pool(self) -> Flow[Look]:
+        return look_at_usable(PoolTarget(self.batch_pool_id, Wanted(self.nodes, self.share)))
+
     def as_json(self) -> dict[str, Any]:
         """Return what :func:`read_target` reads."""
         return {"kind": "usable_nodes", **asdict(self)}
+
+
+@dataclass(frozen=True)
+class AllocatedNodes(UsableNodes):
+    """
+    A pool that is to have its machines, usable yet or not.
+
+    Without ``nodes`` and with the whole share, the pool must be steady, too: its resize is over.
+    """
+
+    def _look_at_pool(self) -> Flow[Look]:
+        is_whole = self.nodes is None and self.share == 1.0
+        return look_at_allocation(
+            PoolTarget(self.batch_pool_id, Wanted(self.nodes, self.share, steady=is_whole))
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what :func:`read_target` reads."""
+        return {"kind": "allocated_nodes", **asdict(self)}
 
 
 _KINDS: Final[Mapping[str, type[Job] | type[Tasks] | type[UsableNodes]]] = {
     "job": Job,
     "tasks": Tasks,
     "usable_nodes": UsableNodes,
+    "allocated_nodes": AllocatedNodes,
 }
 
 

@@ -278,6 +278,13 @@ def test_pool_is_ready_when_its_nodes_are_usable(hook: AzureBatchHook, sensor: C
     assert (seen["batch_pool_id"], seen["usable_nodes"], seen["nodes"]) == (batch_pool_id, 2, {"idle": 2})
 
 
+def test_pool_is_allocated_when_it_has_its_machines(hook: AzureBatchHook, sensor: Callable[..., Any]):
+    start_task = {"commandLine": "/bin/sh -c 'exit 3'", "maxTaskRetryCount": 0, "waitForSuccess": True}
+    batch_pool_id = new_pool(hook, targetDedicatedNodes=2, startTask=start_task)
+    seen = wait(sensor(AzureBatchPoolSensor, batch_pool_id=batch_pool_id, wait_for="allocated"))
+    assert (seen["dedicated_nodes"], seen["allocation_state"]) == (2, "steady")
+
+
 def test_busy_pool_is_ready(work: Work, pool: str, sensor: Callable[..., Any]):
     for number in range(4):
         work = work if number else work.create()
