@@ -8,34 +8,17 @@ An allocated machine bills, and is not a node that runs tasks yet: for that, see
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.pool_readiness import Wanted, formula_error, formula_text
+from airflow_provider_batch.domain.pool_readiness import POOL_SELECT, Wanted, formula_error, formula_text
 from airflow_provider_batch.domain.pool_watch import Look, PoolTarget, check_same_pool
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.resize_errors import Disposition, ResizeError, read_resize_errors
 from airflow_provider_batch.domain.states import lower
 
-__all__ = ["ALLOCATION_SELECT", "judge_allocation", "look_at_allocation"]
-
-#: what a judgement needs to know of a pool
-ALLOCATION_SELECT: Final = (
-    "id",
-    "state",
-    "creationTime",
-    "vmSize",
-    "allocationState",
-    "resizeErrors",
-    "currentDedicatedNodes",
-    "targetDedicatedNodes",
-    "currentLowPriorityNodes",
-    "targetLowPriorityNodes",
-    "enableAutoScale",
-    "autoScaleFormula",
-    "autoScaleRun",
-)
+__all__ = ["judge_allocation", "look_at_allocation"]
 
 
 def look_at_allocation(target: PoolTarget) -> Flow[Look]:
@@ -44,7 +27,7 @@ def look_at_allocation(target: PoolTarget) -> Flow[Look]:
 
     :param target: the pool, and how many machines are wanted; ``steady`` for the end of its resize too.
     """
-    answer: Answer = yield requests.get_pool(target.batch_pool_id, ALLOCATION_SELECT)
+    answer: Answer = yield requests.get_pool(target.batch_pool_id, POOL_SELECT)
     check_same_pool(answer.json, target.batch_pool_id, target.created)
     return judge_allocation(answer.json, target.wanted)
 
@@ -53,7 +36,7 @@ def judge_allocation(pool: Mapping[str, Any], wanted: Wanted) -> Look:
     """
     Judge a pool by its size.
 
-    :param pool: the pool, with the properties of :data:`ALLOCATION_SELECT`.
+    :param pool: the pool, with the properties of ``POOL_SELECT``.
     :param wanted: how many machines, or which part of its targets.
     """
     current, target = _nodes(pool, "current"), _nodes(pool, "target")

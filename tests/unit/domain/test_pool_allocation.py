@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.pool_allocation import ALLOCATION_SELECT, judge_allocation
-from airflow_provider_batch.domain.pool_readiness import Wanted
+from airflow_provider_batch.domain.pool_allocation import judge_allocation
+from airflow_provider_batch.domain.pool_readiness import POOL_SELECT, Wanted
 from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.domain.sensing import AllocatedNodes, read_target
 from tests.unit.domain.pool_states import SINCE, pool
@@ -79,4 +79,4 @@ def test_the_sensor_asks_for_the_pool_only_and_survives_the_way_to_the_triggerer
     assert sensed.is_done
     assert sensed.result["dedicated_nodes"] == 2
     assert [request.operation for request in asked] == ["get_pool"]
-    assert asked[0].query["$select"] == ",".join(ALLOCATION_SELECT)
+    assert asked[0].query["$select"] == ",".join(POOL_SELECT)
