@@ -13,8 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.auto_pools import brings_pool
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Sleep
-from airflow_provider_batch.domain.images import resolve_auto_pool_image
 from airflow_provider_batch.exceptions import BatchQuotaError
 
 __all__ = ["ACTIVE_JOB_QUOTA", "create_job"]
@@ -37,7 +37,11 @@ def create_job(body: Mapping[str, Any]) -> Flow[None]:
     :raises SpecError: the job brings its pool with it, and the image of that does not exist.
     :raises BatchQuotaError: there was no room for an hour.
     """
-    body = yield from resolve_auto_pool_image(body)
+    if brings_pool(body):
+        # Every DAG that has a task imports this module; few of their jobs bring a pool.
+        from airflow_provider_batch.domain.images import resolve_auto_pool_image
+
+        body = yield from resolve_auto_pool_image(body)
     started = yield Now()
     wait = FIRST_WAIT
     while True:

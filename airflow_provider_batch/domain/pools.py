@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, get_or_none
-from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError
 
@@ -41,4 +40,7 @@ def ensure_pool(
                 "Create it first, or describe it (batch_pool)."
             )
         return
+    # Every DAG that has a task imports this module; few of them describe a pool.
+    from airflow_provider_batch.domain.pool_adoption import adopt_pool
+
     yield from adopt_pool(pool, labels)
