@@ -133,6 +133,16 @@ def test_wrong_pool_fails_while_the_dag_is_parsed(
     assert told in str(caught.value)
 
 
+def test_more_usable_nodes_than_rules_ever_ask_for_fail_while_the_dag_is_parsed() -> None:
+    pool = spec(autoscale=Autoscale.pending_tasks(max_nodes=2))
+    with DAG("parsed", schedule=None, start_date=RUN_STARTED):
+        AzureBatchCreatePoolOperator(task_id="enough", batch_pool=pool, usable_nodes=2)
+        with pytest.raises(SpecError, match=r"usable_nodes: 3 .* \(at most 2, by its formula\)"):
+            AzureBatchCreatePoolOperator(task_id="never", batch_pool=pool, usable_nodes=3)
+        by_hand = spec(autoscale=Autoscale(formula=FORMULA))
+        AzureBatchCreatePoolOperator(task_id="who_knows", batch_pool=by_hand, usable_nodes=3)
+
+
 # --- rendered late -------------------------------------------------------------------------------
 
 LATE = [

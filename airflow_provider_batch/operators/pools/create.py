@@ -115,7 +115,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         if not decided_later(self.usable_nodes):
             nodes, target = number(self.usable_nodes, "usable_nodes"), _target_of(body)
             if nodes is not None and target is not None and nodes > target:
-                raise SpecError("usable_nodes", f"{nodes} is more than the pool is to have ({target})")
+                limit = f"at most {target}, by its formula" if body.get("enableAutoScale") else target
+                raise SpecError("usable_nodes", f"{nodes} is more than the pool is to have ({limit})")
         return body
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
@@ -181,8 +182,13 @@ class AzureBatchCreatePoolOperator(PoolOperator):
 
 
 def _target_of(body: Mapping[str, Any]) -> int | None:
-    """Size of a pool as described; None when a formula decides it, or a template."""
+    """Size of a pool as described; of rules the most. None when a template or a formula by hand decides."""
     targets = [body.get(name) or 0 for name in ("targetDedicatedNodes", "targetLowPriorityNodes")]
-    if body.get("enableAutoScale") or any(decided_later(target) for target in targets):
+    if any(decided_later(value) for value in (body.get("enableAutoScale"), *targets)):
         return None
+    if body.get("enableAutoScale"):
+        from airflow_provider_batch.specs.autoscale_bounds import bounds_of
+
+        bounds = bounds_of(str(body.get("autoScaleFormula") or ""))
+        return bounds.nodes if bounds else None
     return sum(int(target) for target in targets)
