@@ -87,12 +87,14 @@ def held(outcome: TaskOutcome) -> str:
     text = f"{outcome.node_hours:.4f} {kind}"
     if outcome.core_hours is not None:
         text += f" ({outcome.core_hours:.4f} core-hours)"
-    if outcome.cost is not None and outcome.currency is not None:
-        # Every DAG file with a task imports this module.
-        from airflow_provider_batch.domain.cost import money
+    if outcome.currency is None:
+        return text
+    if outcome.cost is None:
+        return f"{text}, cost not known (no price of the pool's VM size)"
+    # Every DAG file with a task imports this module.
+    from airflow_provider_batch.domain.cost import money
 
-        text += f", {money(outcome.cost, outcome.currency)}"
-    return text
+    return f"{text}, {money(outcome.cost, outcome.currency)}"
 
 
 def _facts(outcome: TaskOutcome) -> list[str]:

@@ -90,6 +90,7 @@ def test_without_prices_there_are_hours_and_no_cost() -> None:
 def test_a_price_that_is_missing_leaves_the_currency() -> None:
     found = World(prices=PriceTable("EUR")).figures_of(task())
     assert (found.cost, found.currency) == (None, "EUR")
+    assert report.held(found).endswith(", cost not known (no price of the pool's VM size)")
 
 
 def test_one_read_is_all_and_it_is_shared() -> None:
