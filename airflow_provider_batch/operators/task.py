@@ -41,7 +41,13 @@ from airflow_provider_batch.links.portal import (
 from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
 from airflow_provider_batch.operators.group_settings import batch_group_of
 from airflow_provider_batch.operators.identity import work_identity
-from airflow_provider_batch.operators.job_pool import LATER, check_one_pool, job_without_pool
+from airflow_provider_batch.operators.job_pool import (
+    LATER,
+    check_one_pool,
+    job_without_pool,
+    with_auto_pool,
+    without_auto_pool,
+)
 from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.specs.pool_identities import check_references
@@ -147,6 +153,7 @@ class AzureBatchTaskOperator(BaseOperator):
         "batch_pool",
         "batch_job_id",
         "batch_job",
+        "batch_auto_pool",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "command_line": "bash",
@@ -155,6 +162,7 @@ class AzureBatchTaskOperator(BaseOperator):
         "resource_files": "json",
         "batch_pool": "json",
         "batch_job": "json",
+        "batch_auto_pool": "json",
     }
     operator_extra_links = (AzureBatchTaskLink(), AzureBatchJobLink(), AzureBatchPoolLink())
     ui_color = "#dbe9f6"
@@ -192,6 +200,8 @@ class AzureBatchTaskOperator(BaseOperator):
         self.batch_pool = batch_pool
         self.batch_job_id = batch_job_id
         self.batch_job = batch_job
+        #: the pool that the job brings
+        self.batch_auto_pool: Mapping[str, Any] | None = None
         if deferrable is None:
             # The members of a group are many, and mostly wait: they are not to hold workers.
             deferrable = self.batch_group is not None or conf.getboolean(
@@ -229,7 +239,7 @@ class AzureBatchTaskOperator(BaseOperator):
         if not decided_later(self.batch_pool) and self.batch_pool is not None:
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if not decided_later(self.batch_job) and self.batch_job is not None:
-            self.batch_job = self._job_body()
+            self.batch_job, self.batch_auto_pool = without_auto_pool(self._job_body())
         body = None if decided_later(self.batch_task) else self.task_body()
         if body is not None and self.batch_task is not None:
             own = {"environmentSettings"} if self.environment is not None else set()
@@ -239,7 +249,9 @@ class AzureBatchTaskOperator(BaseOperator):
         if body is not None and self.resource_files is not None:
             self.resource_files = body["resourceFiles"]
         self._check_place()
-        mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
+        mask_sas(
+            [self.batch_task, self.resource_files, self.batch_pool, self.batch_job, self.batch_auto_pool]
+        )
 
     def _check_place(self) -> None:
         if self.batch_group is not None:
@@ -281,7 +293,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self.azure_batch_conn_id = group.azure_batch_conn_id
 
     def _job_body(self) -> dict[str, Any]:
-        body = job_without_pool(self.batch_job)
+        body = job_without_pool(with_auto_pool(self.batch_job, self.batch_auto_pool))
         if "id" in body:
             raise SpecError(
                 "batch_job.id", "the operator chooses the id; to use a job that exists give batch_job_id"
@@ -334,7 +346,9 @@ class AzureBatchTaskOperator(BaseOperator):
         :param jinja_env: environment to render with.
         """
         super().render_template_fields(context, jinja_env)
-        mask_sas([self.batch_task, self.resource_files, self.batch_pool, self.batch_job])
+        mask_sas(
+            [self.batch_task, self.resource_files, self.batch_pool, self.batch_job, self.batch_auto_pool]
+        )
 
     # --- what happens ----------------------------------------------------------------------------
 
