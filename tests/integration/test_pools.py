@@ -32,7 +32,7 @@ from airflow_provider_batch.operators.pools import (
     AzureBatchResizePoolOperator,
     AzureBatchStopPoolResizeOperator,
 )
-from airflow_provider_batch.specs import ContainerConfiguration, PoolSpec, VmImage
+from airflow_provider_batch.specs import Autoscale, ContainerConfiguration, PoolSpec, VmImage
 from tests.emulator_process import EmulatorProcess
 from tests.integration.pool_try import (
     FORMULA,
@@ -146,6 +146,14 @@ def test_update_switches_a_pool_to_a_formula(
         monkeypatch
     )
     assert (result["auto_scale"], result["usable_nodes"]) == (True, 2)
+
+
+def test_pool_of_rules_is_ready_with_the_nodes_that_they_want_now(
+    pool_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    formula = Autoscale.pending_tasks(max_nodes=3, min_nodes=1).formula
+    result = create(pool_id, batch_pool=scaled(pool_id, formula)).run(monkeypatch)
+    assert (result["auto_scale"], result["usable_nodes"]) == (True, 1)
 
 
 # --- readiness -----------------------------------------------------------------------------------

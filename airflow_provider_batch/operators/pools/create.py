@@ -113,9 +113,9 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         if "id" not in body:
             raise SpecError("batch_pool.id", "missing: the pool needs an id")
         if not decided_later(self.usable_nodes):
-            nodes, target = number(self.usable_nodes, "usable_nodes"), _target_of(body)
-            if nodes is not None and target is not None and nodes > target:
-                limit = f"at most {target}, by its formula" if body.get("enableAutoScale") else target
+            nodes, most = number(self.usable_nodes, "usable_nodes"), _most_of(body)
+            if nodes is not None and most is not None and nodes > most:
+                limit = f"at most {most}, by its formula" if body.get("enableAutoScale") else most
                 raise SpecError("usable_nodes", f"{nodes} is more than the pool is to have ({limit})")
         return body
 
@@ -182,13 +182,18 @@ class AzureBatchCreatePoolOperator(PoolOperator):
 
 
 def _target_of(body: Mapping[str, Any]) -> int | None:
-    """Size of a pool as described; of rules the most. None when a template or a formula by hand decides."""
+    """Size of a pool as described; None when a formula decides it, or a template."""
     targets = [body.get(name) or 0 for name in ("targetDedicatedNodes", "targetLowPriorityNodes")]
-    if any(decided_later(value) for value in (body.get("enableAutoScale"), *targets)):
+    if body.get("enableAutoScale") or any(decided_later(target) for target in targets):
         return None
-    if body.get("enableAutoScale"):
+    return sum(int(target) for target in targets)
+
+
+def _most_of(body: Mapping[str, Any]) -> int | None:
+    """Most nodes that a pool is to have; None when a formula by hand decides it, or a template."""
+    if body.get("enableAutoScale") and not decided_later(body["enableAutoScale"]):
         from airflow_provider_batch.specs.autoscale_bounds import bounds_of
 
         bounds = bounds_of(str(body.get("autoScaleFormula") or ""))
         return bounds.nodes if bounds else None
-    return sum(int(target) for target in targets)
+    return _target_of(body)
