@@ -594,6 +594,11 @@ def test_drained_node_runs_nothing_and_gets_nothing(
     [
         (AzureBatchCreatePoolOperator, {"batch_pool": body("p", 2), "usable_nodes": 3}, "usable_nodes"),
         (AzureBatchCreatePoolOperator, {"batch_pool": body("p", 2), "usable_share": 0}, "usable_share"),
+        (
+            AzureBatchCreatePoolOperator,
+            {"batch_pool": body("p", 2), "usable_share": 0.5, "usable_nodes": 2},
+            "together with usable_share",
+        ),
         (AzureBatchCreatePoolOperator, {"batch_pool": body("p", 2), "update": "yes"}, "update"),
         (AzureBatchCreatePoolOperator, {"batch_pool": body("p/1", 2)}, "id"),
         (AzureBatchCreatePoolOperator, {"batch_pool": body("p"), "poll_interval": 0}, "poll_interval"),

@@ -104,6 +104,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         if update not in ("never", "allowed"):
             raise SpecError("update", f"{update!r} is none of never, allowed")
         check_share(usable_share, "usable_share")
+        if usable_nodes is not None and usable_share != 1:
+            raise SpecError("usable_nodes", "is given together with usable_share; keep one of them")
         if not decided_later(batch_pool):
             self.batch_pool = self._body()
             mask_sas(self.batch_pool)
