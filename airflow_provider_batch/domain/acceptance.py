@@ -91,12 +91,12 @@ def find_planned(key: TaskKey, *, is_untouched: bool = False) -> Flow[Answer | R
     Flow: read a planned task of a job that is open.
 
     :param key: where launch put it, if it planned one.
-    :param is_untouched: no try before this one has had it. Then what the last poll showed is enough, unless
-        its parents are to be judged: only its state may be old, and the watch follows that.
+    :param is_untouched: no try before this one has had it, and no parents of it are to be judged. Then what
+        the last poll showed is enough: only its state may be old, and the watch follows that.
     :return: the task, or why it is not to be taken.
     """
     planned = (yield from _look(key)) if is_untouched else None
-    if planned is None or planned.json.get("dependsOn"):
+    if planned is None:
         planned = yield from get_or_none(requests.get_task(key, PLANNED_SELECT))
     if planned is None:
         return Refused("launch did not plan it")

@@ -70,6 +70,7 @@ class MirrorPlan:
     :param definition: stands for what the DAG's author wrote of it.
     :param failure_satisfies: a parent that failed lets it go.
     :param result_is_kept: a success leaves a result in Airflow, which says as much as a claim.
+    :param may_have_parents: its planned task may depend on others.
     """
 
     launched: Launched
@@ -79,6 +80,7 @@ class MirrorPlan:
     definition: str
     failure_satisfies: bool = False
     result_is_kept: bool = False
+    may_have_parents: bool = True
 
 
 def find_task(
@@ -104,7 +106,7 @@ def find_task(
         return (yield from _run_again(plan, claim))
     # A claim in another job is older than what launch planned since: the run, or the group, was cleared.
     key = plan.launched.planned_key(plan.member_id, plan.map_index)
-    planned = yield from find_planned(key, is_untouched=is_unread)
+    planned = yield from find_planned(key, is_untouched=is_unread and not plan.may_have_parents)
     if is_unread and (yield from _may_be_claimed(planned)):
         claim = Claim.read((yield Recall()))
         if claim is not None and claim.try_number == plan.try_number:

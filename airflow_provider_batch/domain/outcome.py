@@ -27,7 +27,7 @@ TASK_SELECT = (
     "multiInstanceSettings",
 )
 #: what a look at a task shows, shared or not: enough to take one that depends on no other
-LOOK_SELECT = (*TASK_SELECT, "eTag", "dependsOn")
+LOOK_SELECT = (*TASK_SELECT, "eTag")
 
 
 class Verdict(str, Enum):

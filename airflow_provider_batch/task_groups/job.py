@@ -356,6 +356,8 @@ def _start_args(task: Any, launch: AzureBatchLaunchOperator) -> StartTriggerArgs
         arguments["push_result"] = False
     if str(getattr(task.trigger_rule, "value", task.trigger_rule)) == "all_done":
         arguments["all_done"] = True
+    if task.upstream_task_ids <= {launch.task_id}:
+        arguments["has_parents"] = False
     return StartTriggerArgs(
         trigger_cls=_TRIGGER,
         next_method="execute_complete",

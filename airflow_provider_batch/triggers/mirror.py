@@ -55,6 +55,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
     :param worker_endings: verdicts that end on a worker.
     :param push_result: whether the outcome becomes the task's return value.
     :param all_done: whether a parent that failed lets the member go.
+    :param has_parents: whether other tasks than launch stand before it.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         worker_endings: Sequence[str] = (),
         push_result: bool = True,
         all_done: bool = False,
+        has_parents: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.launch = launch
@@ -79,6 +81,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
         self.worker_endings = list(worker_endings)
         self.push_result = push_result
         self.all_done = all_done
+        self.has_parents = has_parents
         self._ended = False
         self._claim: dict[str, Any] = {}
         self._launched: Launched | None = None
@@ -99,6 +102,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
                 "worker_endings": self.worker_endings,
                 "push_result": self.push_result,
                 "all_done": self.all_done,
+                "has_parents": self.has_parents,
             },
         )
 
@@ -222,6 +226,7 @@ class AzureBatchMirrorTrigger(BaseTrigger):
             definition=self.definition,
             failure_satisfies=self.all_done,
             result_is_kept=self.push_result and Verdict.SUCCESS.value not in self.worker_endings,
+            may_have_parents=self.has_parents,
         )
 
     def _options(self) -> WatchOptions:

@@ -172,7 +172,7 @@ def test_what_has_not_succeeded_is_claimed_whatever_is_kept(exit_code: int | Non
     assert len(member.claims) == 1
 
 
-def asked_for_itself(member: Member) -> list[Any]:
+def asked_for_itself(member: Member, *, may_have_parents: bool) -> list[Any]:
     """What a mirror asks the service for beyond the looks that all mirrors of its job share."""
     asked: list[Any] = []
 
@@ -181,25 +181,25 @@ def asked_for_itself(member: Member) -> list[Any]:
             asked.append(effect.operation)
         return member.process(effect)
 
-    drive(
-        find_task(mirror(member.name, member.said, member.try_number), member.claim, is_unread=True), perform
-    )
+    plan = mirror(member.name, member.said, member.try_number, may_have_parents=may_have_parents)
+    drive(find_task(plan, member.claim, is_unread=True), perform)
     return asked
 
 
 def test_a_first_try_without_parents_asks_for_nothing_that_the_shared_poll_shows() -> None:
-    assert asked_for_itself(Member("split")) == []
+    assert asked_for_itself(Member("split"), may_have_parents=False) == []
 
 
 def test_a_task_with_parents_is_judged_by_how_it_is_now() -> None:
     member = Member("frame")
     member.batch.complete(planned("split"))
-    assert asked_for_itself(member) == ["get_task"]
+    assert asked_for_itself(member, may_have_parents=True) == ["get_task"]
 
 
 def test_a_look_tells_the_etag_that_a_kill_needs() -> None:
     member = Member("split")
-    found = drive(find_task(mirror("split", member.said, 1), None, is_unread=True), member.process)
+    plan = mirror("split", member.said, 1, may_have_parents=False)
+    found = drive(find_task(plan, None, is_unread=True), member.process)
     assert isinstance(found, Submission)
     assert found.etag == member.batch._existing(Request("", "GET", ""), *member.batch._key(found.key))["eTag"]
 

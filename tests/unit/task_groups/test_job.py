@@ -250,12 +250,21 @@ def test_the_trigger_is_told_only_what_is_unusual() -> None:
     a, b = made.get_task("film.a"), made.get_task("film.b")
     assert a.start_trigger_args.trigger_cls.endswith("AzureBatchMirrorTrigger")
     assert a.start_trigger_args.next_method == "execute_complete"
-    assert set(a.start_trigger_args.trigger_kwargs) == {"launch", "definition"}
+    assert set(a.start_trigger_args.trigger_kwargs) == {"launch", "definition", "has_parents"}
     told = b.start_trigger_args.trigger_kwargs
     assert told["launch"] == "film.launch"
     assert (told["poll_interval"], told["max_output_bytes"], told["push_result"]) == (9, 77, False)
     assert (told["skip_on_exit_code"], told["fail_on_exit_code"]) == ([3], [4, 5])
     assert "failed_for_good" in told["worker_endings"]
+
+
+@needs_mirrors
+def test_only_what_stands_behind_launch_alone_has_no_parents_to_be_judged() -> None:
+    with dag() as made, film():
+        member("a") >> member("b")
+    a, b = (made.get_task(f"film.{name}").start_trigger_args.trigger_kwargs for name in ("a", "b"))
+    assert a["has_parents"] is False
+    assert "has_parents" not in b
 
 
 def by_a_task(rows: Any) -> None:

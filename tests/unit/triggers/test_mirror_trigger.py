@@ -566,6 +566,7 @@ def test_a_trigger_made_again_is_the_same() -> None:
         "worker_endings": ["success"],
         "push_result": False,
         "all_done": True,
+        "has_parents": False,
     }
     path, found = AzureBatchMirrorTrigger(**arguments).serialize()
     assert found == arguments
