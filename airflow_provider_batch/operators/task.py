@@ -1,4 +1,9 @@
-"""One command line as one Batch task."""
+"""
+One command line as one Batch task.
+
+A DAG file imports this module each time that it is parsed, so what only a worker needs is imported where it
+is needed.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +21,6 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_batch.domain import submission as submissions
-from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.hold import Hold
@@ -25,9 +28,6 @@ from airflow_provider_batch.domain.ids import is_legal_id
 from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
 from airflow_provider_batch.domain.output import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import is_transient
-from airflow_provider_batch.domain.submission import Submission, TaskPlan
-from airflow_provider_batch.domain.termination import await_end, terminate
-from airflow_provider_batch.domain.watch import WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
@@ -57,7 +57,7 @@ from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-    # For annotations only: every DAG imports this module, few use every specification.
+    from airflow_provider_batch.domain.submission import Submission, TaskPlan
     from airflow_provider_batch.specs import JobSpec, PoolSpec, ResourceFile, TaskSpec
 
 __all__ = ["AzureBatchTaskOperator"]
@@ -372,6 +372,10 @@ class AzureBatchTaskOperator(BaseOperator):
         return self._execute(context, None)
 
     def _execute(self, context: Context, refused: Mapping[str, Any] | None) -> dict[str, Any] | None:
+        # A kill may come at any time from here on, and had better find its own modules loaded.
+        from airflow_provider_batch.domain import termination  # noqa: F401
+        from airflow_provider_batch.domain.watch import WatchOptions, watch
+
         try:
             self._work = self._make_work(context, refused)
             submission, deadline = self._submit(context, self._work)
@@ -464,7 +468,6 @@ class AzureBatchTaskOperator(BaseOperator):
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
-        # For workers only, and every DAG imports this module.
         from airflow_provider_batch.hooks.prices import price_table
 
         port, prices = self.hook.get_conn(), partial(price_table, self.hook.connection, log=self.log)
@@ -473,26 +476,30 @@ class AzureBatchTaskOperator(BaseOperator):
     def _make_work(self, context: Context, refused: Mapping[str, Any] | None) -> _Work:
         self._check_place()
         if self.batch_group is not None:
-            # Most operators are in no group, and every DAG imports this module.
             from airflow_provider_batch.domain.membership import find_member, submit_member
             from airflow_provider_batch.operators.member import member_plan
 
             member = member_plan(self, context, refused)
             return _Work(partial(submit_member, member), partial(find_member, member))
+        from airflow_provider_batch.domain.submission import find_submitted
+
         plan = self._make_plan(context)
-        return _Work(partial(self._submit_plan, plan), partial(submissions.find_submitted, plan))
+        return _Work(partial(self._submit_plan, plan), partial(find_submitted, plan))
 
     def _submit_plan(self, plan: TaskPlan) -> Flow[Submission]:
+        from airflow_provider_batch.domain.submission import submit
+
         if plan.pool is not None:
-            # Few tasks bring their pool with them, and every DAG imports this module.
             from airflow_provider_batch.hooks.quotas import quota_warning
             from airflow_provider_batch.operators.estimates import log_estimate
 
             yield from quota_warning(plan.pool, self.hook.connection, self.log)
             log_estimate(plan.pool, self.hook.connection, self.log)
-        return (yield from submissions.submit(plan))
+        return (yield from submit(plan))
 
     def _make_plan(self, context: Context) -> TaskPlan:
+        from airflow_provider_batch.domain.submission import TaskPlan
+
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
         task, job = self.task_body(), self._job_body()
         # Airflow renders a mapped task without asking it.
@@ -508,6 +515,8 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _publish(self, context: Context, submission: Submission) -> None:
         """Make ids and links available while the task runs."""
+        from airflow_provider_batch.domain.claim import Claim
+
         task_instance: Any = context["ti"]
         ids = {
             "batch_job_id": submission.key.batch_job_id,
@@ -542,7 +551,6 @@ class AzureBatchTaskOperator(BaseOperator):
         return deadline.astimezone(timezone.utc)
 
     def _wait_in_triggerer(self, context: Context, submission: Submission, deadline: datetime | None) -> None:
-        # Half of what the module would import, and a DAG file that is parsed needs none of it.
         from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
 
         task_instance: Any = context["ti"]
@@ -575,6 +583,8 @@ class AzureBatchTaskOperator(BaseOperator):
 
 
 def _kill(work: _Work, submission: Submission | None) -> Flow[None]:
+    from airflow_provider_batch.domain.termination import await_end, terminate
+
     if submission is None:
         submission = yield from work.find()
     if submission is not None and (yield from terminate(submission, "the Airflow task ended before it")):
