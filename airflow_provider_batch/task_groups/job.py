@@ -218,6 +218,21 @@ class AzureBatchJobTaskGroup(TaskGroup):
             if str(getattr(task.trigger_rule, "value", task.trigger_rule)) == "all_success":
                 task.set_upstream(launch)
         self._draw_from_before(launch)
+        if is_complete:
+            self._draw_to_deletions(finish, ids)
+
+    def _draw_to_deletions(self, finish: AzureBatchFinishOperator, ids: set[str]) -> None:
+        """
+        Let what deletes a pool after the members wait for finish, too, which asks the pool what it has cost.
+
+        Only where that cannot change whether it runs.
+        """
+        after = {task_id for member in self._members() for task_id in member.downstream_task_ids} - ids
+        for task_id in sorted(after - {finish.task_id}):
+            task: Any = self.dag.get_task(task_id)
+            rule = str(getattr(task.trigger_rule, "value", task.trigger_rule))
+            if getattr(task, "deletes_batch_pool", False) and (task.is_teardown or rule == "all_done"):
+                finish.set_downstream(task)
 
     def _is_chosen_by_a_branch(self, task: Any) -> bool:
         return any(skips_selectively(self.dag.get_task(task_id)) for task_id in task.upstream_task_ids)

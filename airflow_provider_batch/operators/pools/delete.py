@@ -40,6 +40,9 @@ class AzureBatchDeletePoolOperator(PoolOperator):
     .. seealso:: Pools - Delete Pool, Azure Batch REST API 2025-06-01.
     """
 
+    #: what a group before it looks for, so that its finish sees the pool first
+    deletes_batch_pool = True
+
     def __init__(self, *, delete_any: bool = False, wait_until_gone: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.delete_any = delete_any

@@ -13,6 +13,7 @@ from airflow.providers.standard.operators.python import BranchPythonOperator
 
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
 from airflow_provider_batch.operators.group_graph import definition_of
+from airflow_provider_batch.operators.pools import AzureBatchDeletePoolOperator
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs import PoolSpec, VmImage
 from airflow_provider_batch.task_groups import job
@@ -265,6 +266,27 @@ def test_only_what_stands_behind_launch_alone_has_no_parents_to_be_judged() -> N
     a, b = (made.get_task(f"film.{name}").start_trigger_args.trigger_kwargs for name in ("a", "b"))
     assert a["has_parents"] is False
     assert "has_parents" not in b
+
+
+@pytest.mark.parametrize(
+    ("rule", "waits"),
+    [("teardown", True), ("all_done", True), ("all_success", False), ("one_success", False)],
+)
+def test_a_pool_is_deleted_after_finish_has_asked_it_unless_that_decides_whether(
+    rule: str, waits: bool
+) -> None:
+    with dag() as made:
+        create = Plain(task_id="create")
+        delete = AzureBatchDeletePoolOperator(
+            task_id="delete",
+            batch_pool_id="p",
+            trigger_rule="all_success" if rule == "teardown" else rule,
+        )
+        with film() as group:
+            member("a") >> member("b")
+        create >> group >> (delete.as_teardown(setups=create) if rule == "teardown" else delete)
+    assert ("film.finish" in made.get_task("delete").upstream_task_ids) is waits
+    assert "film.b" in made.get_task("delete").upstream_task_ids
 
 
 def by_a_task(rows: Any) -> None:
