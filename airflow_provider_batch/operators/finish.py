@@ -1,4 +1,9 @@
-"""The last task of a group: it ends the job and adds up what it did."""
+"""
+The last task of a group: it ends the job and adds up what it did.
+
+A DAG file with a group imports this module each time that it is parsed, so what only a worker needs is
+imported where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -10,19 +15,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_batch.domain.flow import drive
-from airflow_provider_batch.domain.group_end import Figures, end_job, finish_group, orphans
-from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.exceptions import AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.prices import price_table
-from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.group_graph import batch_members
-from airflow_provider_batch.operators.identity import group_identity
 from airflow_provider_batch.operators.run_states import RunStates, run_has_ended, states_of_run
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
+
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.group_end import Figures
+    from airflow_provider_batch.domain.ids import GroupIdentity
 
 __all__ = ["AzureBatchFinishOperator", "DeletionPolicy"]
 
@@ -101,6 +104,9 @@ class AzureBatchFinishOperator(BaseOperator):
             self.hook.close()
 
     def _finish(self, context: Any, states: RunStates, members: list[str]) -> dict[str, Any]:
+        from airflow_provider_batch.domain.group_end import finish_group
+        from airflow_provider_batch.operators.identity import group_identity
+
         group = group_identity(context, self.hook.connection.deployment_id, self.group_id)
         succeeded = not any(
             state in ("failed", "upstream_failed")
@@ -110,7 +116,7 @@ class AzureBatchFinishOperator(BaseOperator):
         pool = self.batch_pool_id if self._wanted(self.delete_pool, succeeded) else None
         flow = finish_group(group, delete_jobs=self._wanted(self.delete_job, succeeded), delete_pool=pool)
         try:
-            figures = drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+            figures = self._run(flow)
         except AzureBatchError as error:
             left = f"the jobs of group {self.group_id}" + (f" and pool {pool}" if pool else "")
             self.log.error("The end of %s is not certain; they may still bill: %s", left, error)
@@ -120,6 +126,8 @@ class AzureBatchFinishOperator(BaseOperator):
 
     def _priced(self, figures: Figures) -> Figures:
         """Add the cost, when the connection has prices."""
+        from airflow_provider_batch.hooks.prices import price_table
+
         priced = figures.priced(price_table(self.hook.connection, figures.machines, self.log))
         if priced.cost is not None:
             self.log.info("The tasks' share of their nodes: %s.", priced.cost)
@@ -130,13 +138,20 @@ class AzureBatchFinishOperator(BaseOperator):
 
     def _sweep(self, context: Any, group: GroupIdentity) -> None:
         """End what other runs of this group have left; a matter of tidiness, so its errors are no failure."""
-        perform = WorkerEffects(self.hook.get_conn(), self.log)
+        from airflow_provider_batch.domain.group_end import end_job, orphans
+
         try:
-            for batch_job_id, run_id in drive(orphans(group), perform).items():
+            for batch_job_id, run_id in self._run(orphans(group)).items():
                 if run_has_ended(context, run_id):
-                    drive(end_job(batch_job_id), perform)
+                    self._run(end_job(batch_job_id))
         except AzureBatchError as error:
             self.log.warning("Jobs of other runs were not looked for: %s", error)
+
+    def _run(self, flow: Flow[Any]) -> Any:
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
+        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
 
     @staticmethod
     def _wanted(policy: str, succeeded: bool) -> bool:
