@@ -1,4 +1,9 @@
-"""The first task of a group: it plans the members into one Batch job."""
+"""
+The first task of a group: it plans the members into one Batch job.
+
+A DAG file with a group imports this module each time that it is parsed, so what only a worker needs is
+imported where it is needed.
+"""
 
 from __future__ import annotations
 
@@ -12,20 +17,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.auto_pools import brings_pool
-from airflow_provider_batch.domain.explain import explain
-from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.graph import Graph
 from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
-from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
 from airflow_provider_batch.domain.labels import with_ours
 from airflow_provider_batch.domain.polling import is_transient
-from airflow_provider_batch.domain.requests import TaskKey
-from airflow_provider_batch.domain.submission import task_fingerprint
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.quotas import quota_warning
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
@@ -33,8 +32,6 @@ from airflow_provider_batch.links.portal import (
     account_resource_id,
     portal_urls,
 )
-from airflow_provider_batch.operators.effects import WorkerEffects
-from airflow_provider_batch.operators.estimates import log_estimate
 from airflow_provider_batch.operators.group_graph import (
     batch_members,
     definition_of,
@@ -48,7 +45,6 @@ from airflow_provider_batch.operators.job_pool import (
     with_auto_pool,
     without_auto_pool,
 )
-from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
@@ -56,6 +52,8 @@ from airflow_provider_batch.specs.pool_identities import check_references
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
     from airflow_provider_batch.specs import JobSpec, PoolSpec
 
 __all__ = ["AzureBatchLaunchOperator"]
@@ -214,6 +212,10 @@ class AzureBatchLaunchOperator(BaseOperator):
         :param context: the template context.
         :return: what the members need to know.
         """
+        from airflow_provider_batch.domain.explain import explain
+        from airflow_provider_batch.domain.group_job import Launched, Opening, prepare_pool
+        from airflow_provider_batch.hooks.quotas import quota_warning
+
         try:
             plan = self._group_job = self.job_plan(context, self.hook)
             graph, rendered = self._render_members(context)
@@ -221,7 +223,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             if plan.pool is not None:
                 rendered.check_identities(plan.pool)
                 self._run(quota_warning(plan.pool, self.hook.connection, self.log))
-            self._run(group_job.prepare_pool(plan))
+            self._run(prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,
                 fingerprint=_fingerprint(plan, graph, rendered),
@@ -261,6 +263,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         :param context: the template context; this operator's fields are rendered already.
         :param hook: hook of the group's connection.
         """
+        from airflow_provider_batch.domain.group_job import GroupJobPlan
+
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
         job = self._job_body()
         check_one_pool(self.batch_pool_id, self.batch_pool, job)
@@ -286,8 +290,10 @@ class AzureBatchLaunchOperator(BaseOperator):
         return timedelta(seconds=round(min(limits).total_seconds()))
 
     def _open(self, plan: GroupJobPlan, opening: Opening) -> Generation:
+        from airflow_provider_batch.domain.group_job import open_for_launch
+
         generation: Generation
-        generation, self._plans_into_it = self._run(group_job.open_for_launch(plan, opening))
+        generation, self._plans_into_it = self._run(open_for_launch(plan, opening))
         if not self._plans_into_it:
             self.log.info(
                 "Batch job %s was planned before; members that were cleared submit themselves.",
@@ -303,8 +309,10 @@ class AzureBatchLaunchOperator(BaseOperator):
     def _submit(
         self, context: Any, plan: GroupJobPlan, generation: Generation, tasks: list[dict[str, Any]]
     ) -> None:
+        from airflow_provider_batch.domain.group_job import launch
+
         is_new = context["ti"].try_number == 1
-        done = self._run(group_job.launch(plan, generation, tasks, is_new=is_new))
+        done = self._run(launch(plan, generation, tasks, is_new=is_new))
         self.log.info(
             "Batch job %s (generation %d): %d tasks added, %d were there.",
             generation.batch_job_id,
@@ -315,6 +323,8 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
         """Say what the pool may cost; of one that is only named, nothing is known without asking."""
+        from airflow_provider_batch.operators.estimates import log_estimate
+
         described = plan.pool
         if brings_pool(plan.job):
             described = {"id": "of the job", **plan.job["poolInfo"]["autoPoolSpecification"]["pool"]}
@@ -328,6 +338,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         )
 
     def _publish(self, context: Any, launched: Launched) -> None:
+        from airflow_provider_batch.domain.requests import TaskKey
+
         urls = portal_urls(launched.account, TaskKey(launched.batch_job_id, ""), launched.batch_pool_id)
         for link in self.operator_extra_links:
             context["ti"].xcom_push(key=link.stored_key, value=urls[link.stored_key])
@@ -336,6 +348,8 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     def _render_members(self, context: Any) -> tuple[Graph, _Rendered]:
         """Render what may be planned, and compile the graph with the widths that this shows."""
+        from airflow_provider_batch.operators.member_rendering import render_members
+
         members = batch_members(self.task_group)
         rendered, over = _Rendered(), set[str]()
         if context["ti"].max_tries > (self.retries or 0):
@@ -374,6 +388,8 @@ class AzureBatchLaunchOperator(BaseOperator):
         self, plan: GroupJobPlan, graph: Graph, rendered: _Rendered, blocks: Mapping[str, Block]
     ) -> Iterator[dict[str, Any]]:
         """Yield the tasks to add, parents before children."""
+        from airflow_provider_batch.domain.submission import task_fingerprint
+
         planned_id = planned_ids(ids.member_task_id, blocks)
         depends_on = dependencies(graph, rendered.widths, blocks, planned_id)
         members = batch_members(self.task_group)
@@ -400,7 +416,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             return
         hook = self.hook.another_session()
         try:
-            drive(_end(self._group_job, "AirflowLaunchKilled"), WorkerEffects(hook.get_conn(), self.log))
+            self._run(_end(self._group_job, "AirflowLaunchKilled"), hook)
         finally:
             hook.close()
 
@@ -419,12 +435,17 @@ class AzureBatchLaunchOperator(BaseOperator):
         except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
             self.log.error("The Batch job could not be ended, and may stay for an hour: %s", error)
 
-    def _run(self, flow: Flow[Any]) -> Any:
-        return drive(flow, WorkerEffects(self.hook.get_conn(), self.log))
+    def _run(self, flow: Flow[Any], hook: AzureBatchHook | None = None) -> Any:
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
+        return drive(flow, WorkerEffects((hook or self.hook).get_conn(), self.log))
 
 
 def _end(plan: GroupJobPlan, reason: str) -> Flow[None]:
-    yield from group_job.end_jobs(plan.group, reason)
+    from airflow_provider_batch.domain.group_job import end_jobs
+
+    yield from end_jobs(plan.group, reason)
 
 
 def _fingerprint(plan: GroupJobPlan, graph: Graph, rendered: _Rendered) -> str:
