@@ -37,7 +37,7 @@ def imported(name: str) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "most"),
     [
-        ("operators.pools:AzureBatchCreatePoolOperator", 27),
+        ("operators.pools:AzureBatchCreatePoolOperator", 28),
         ("operators.pools:AzureBatchDeletePoolOperator", 17),
         ("operators.pools:AzureBatchResizePoolOperator", 17),
         ("operators.pools:AzureBatchEnableAutoScaleOperator", 17),
@@ -52,6 +52,22 @@ def test_parsing_imports_nothing_that_only_running_needs(name: str, most: int) -
     assert [module for module in modules if module.startswith(_LATER)] == []
     ours = [module for module in modules if module.startswith(PACKAGE)]
     assert len(ours) <= most, ours
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("operators.task:AzureBatchTaskOperator", 52), ("task_groups.job:AzureBatchJobTaskGroup", 65)],
+)
+def test_parsing_imports_no_flow_that_only_running_needs(name: str, most: int) -> None:
+    modules = imported(name)
+    flows = (
+        "azure",
+        f"{PACKAGE}.domain.submission",
+        f"{PACKAGE}.domain.watch",
+        f"{PACKAGE}.domain.group_job",
+    )
+    assert [module for module in modules if module.startswith(flows)] == []
+    assert len([module for module in modules if module.startswith(PACKAGE)]) <= most
 
 
 def test_package_of_the_pool_operators_loads_only_what_is_named() -> None:
