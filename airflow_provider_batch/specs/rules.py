@@ -17,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs.image_names import PATTERN_FIELDS, is_pattern
 from airflow_provider_batch.specs.pool_identities import check_pool_identity, check_resource_id
+from airflow_provider_batch.specs.resource_ids import check_image_id, check_subnet_id
 from airflow_provider_batch.specs.templates import decided_later
 
 Body: TypeAlias = Mapping[str, Any]
@@ -124,6 +125,7 @@ def _image(path: str, image: Body) -> None:
             path, f"names more than one image ({both}); keep a gallery image id or a Marketplace image"
         )
     if galleries:
+        check_image_id(path, galleries[0], image)
         return
     for name in _MARKETPLACE:
         if name not in image:
@@ -438,6 +440,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
         _distinct("metadata"),
     ),
     "BatchJobManagerTask": (_ENVIRONMENT,),
+    "BatchJobNetworkConfiguration": (check_subnet_id,),
     "BatchJobPreparationTask": (_ENVIRONMENT,),
     "BatchJobReleaseTask": (_ENVIRONMENT,),
     "BatchPoolCreateOptions": (*_POOL, check_pool_identity),
@@ -455,7 +458,7 @@ RULES: Final[Mapping[str, tuple[Rule, ...]]] = {
     "ContainerRegistryReference": (_registry,),
     "ExitCodeRangeMapping": (_range,),
     "MountConfiguration": (_mount,),
-    "NetworkConfiguration": (_endpoints_are_reachable,),
+    "NetworkConfiguration": (check_subnet_id, _endpoints_are_reachable),
     "OutputFileDestination": (_destination,),
     "ResourceFile": (_resource_file,),
     "UserIdentity": (_user,),

@@ -11,7 +11,7 @@ from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs import PoolSpec, VmImage, fingerprint, pool_differences, pool_to_rest
 
 UBUNTU: dict[str, Any] = {"publisher": "canonical", "offer": "ubuntu-24_04-lts", "sku": "server"}
-GALLERY = "/subscriptions/s/images/i"
+GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/films/images/i"
 
 
 @pytest.mark.parametrize(
@@ -38,8 +38,8 @@ GALLERY = "/subscriptions/s/images/i"
             "batch.node.ubuntu 24.04",
         ),
         (
-            VmImage.compute_gallery("/subscriptions/s/images/i", node_agent_sku_id="a"),
-            {"virtualMachineImageId": "/subscriptions/s/images/i"},
+            VmImage.compute_gallery(GALLERY, node_agent_sku_id="a"),
+            {"virtualMachineImageId": GALLERY},
             "a",
         ),
         (

@@ -11,6 +11,7 @@ from airflow_provider_batch.specs import job_to_rest, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.rules import START_TASK_CHARACTERS, TASK_BODY_BYTES
 
 IMAGE = {"publisher": "canonical", "offer": "o", "sku": "s"}
+GALLERY_IMAGE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/films/images/i"
 MACHINE = {"imageReference": IMAGE, "nodeAgentSKUId": "batch.node.ubuntu 22.04"}
 POOL_BODY: dict[str, Any] = {"id": "p", "vmSize": "standard_d2s_v5", "virtualMachineConfiguration": MACHINE}
 JOB_BODY: dict[str, Any] = {"id": "j", "poolInfo": {"poolId": "p"}}
@@ -147,13 +148,13 @@ def test_a_marketplace_image_is_named_completely(name):
 
 @pytest.mark.parametrize("other", [IMAGE, {"version": "latest"}, {"sharedGalleryImageId": "/x"}])
 def test_a_gallery_image_excludes_every_other_image(other):
-    image = {"virtualMachineImageId": "/subscriptions/x", **other}
+    image = {"virtualMachineImageId": GALLERY_IMAGE, **other}
     error = refused_pool(virtualMachineConfiguration={**MACHINE, "imageReference": image})
     assert "more than one image" in error.problem
 
 
 def test_a_gallery_image_needs_no_publisher():
-    image = {"virtualMachineImageId": "/subscriptions/x"}
+    image = {"virtualMachineImageId": GALLERY_IMAGE}
     pool_to_rest({**POOL_BODY, "virtualMachineConfiguration": {**MACHINE, "imageReference": image}})
 
 

@@ -47,6 +47,8 @@ from airflow_provider_batch.specs import (
     task_to_rest,
 )
 
+GALLERY_IMAGE = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/films/images/i"
+SUBNET = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Network/virtualNetworks/v/subnets/n"
 UBUNTU = {
     "imageReference": {
         "publisher": "canonical",
@@ -102,11 +104,11 @@ def test_a_container_pool_in_a_subnet_becomes_its_create_body():
         container_configuration=ContainerConfiguration(
             container_image_names=["films.azurecr.io/render:4"],
             container_registries=[
-                ContainerRegistry(registry_server="films.azurecr.io", identity_resource_id="/subscriptions/i")
+                ContainerRegistry(registry_server="films.azurecr.io", identity_resource_id=GALLERY_IMAGE)
             ],
         ),
         network_configuration=NetworkConfiguration(
-            subnet_id="/subscriptions/s",
+            subnet_id=SUBNET,
             public_ip_addresses=PublicIpAddresses(provision="nopublicipaddresses"),
         ),
         application_package_references=[ApplicationPackage("/subscriptions/a/applications/b", version="1")],
@@ -129,7 +131,7 @@ def test_a_container_pool_in_a_subnet_becomes_its_create_body():
                 "containerRegistries": [
                     {
                         "registryServer": "films.azurecr.io",
-                        "identityReference": {"resourceId": "/subscriptions/i"},
+                        "identityReference": {"resourceId": GALLERY_IMAGE},
                     }
                 ],
             },
@@ -138,7 +140,7 @@ def test_a_container_pool_in_a_subnet_becomes_its_create_body():
         "autoScaleFormula": "$TargetDedicatedNodes=1;",
         "autoScaleEvaluationInterval": "PT5M",
         "networkConfiguration": {
-            "subnetId": "/subscriptions/s",
+            "subnetId": SUBNET,
             "publicIPAddressConfiguration": {"provision": "nopublicipaddresses"},
         },
         "applicationPackageReferences": [
@@ -601,7 +603,7 @@ IMAGES = st.sampled_from(
     [
         VmImage.ubuntu("22.04"),
         VmImage.ubuntu_hpc("24.04"),
-        VmImage.compute_gallery("/subscriptions/i", node_agent_sku_id="batch.node.el 9"),
+        VmImage.compute_gallery(GALLERY_IMAGE, node_agent_sku_id="batch.node.el 9"),
     ]
 )
 FIXED = st.fixed_dictionaries(
@@ -677,7 +679,7 @@ def test_every_pool_spec_gives_a_body_of_its_own_schema(spec):
         StartTask(command_line="x"),
         ContainerConfiguration(),
         ContainerSettings(image_name="a"),
-        NetworkConfiguration(subnet_id="/s"),
+        NetworkConfiguration(subnet_id=SUBNET),
         TaskConstraints(max_task_retry_count=1),
         ExitConditions(default=ExitOptions(job_action="none")),
         TaskDependencies(task_ids=["a"]),
