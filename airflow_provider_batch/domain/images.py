@@ -27,6 +27,8 @@ __all__ = ["resolve_auto_pool_image", "resolve_image"]
 SUPPORT_ENDS_SOON = timedelta(days=120)
 
 _MACHINE = "virtualMachineConfiguration"
+#: the capability that a container configuration needs
+_CONTAINERS = "DockerCompatible"
 _RELEASE = re.compile(r"[ 0-9._]+$")
 _SHOWN = 5
 _REMEDY = "'az batch pool supported-images list' shows all"
@@ -87,6 +89,13 @@ def _chosen(wanted: _Wanted, listed: Sequence[SupportedImage]) -> Flow[Supported
         yield Log(f"Image {image} ({which}), node agent {image.node_agent_sku_id!r}, supported {end}.")
     for sentence in _doubts(image, wanted.now):
         yield Log(f"Image {image}: {sentence}", "WARNING")
+    if "containerConfiguration" in wanted.machine and not _having(_CONTAINERS)(image):
+        yield Log(
+            f"{wanted.path}.containerConfiguration: the image {image} is not listed as {_CONTAINERS}, so its"
+            ' nodes may run no containers; take VmImage.ubuntu_hpc("24.04") or'
+            f' VmImage.newest(..., capabilities=["{_CONTAINERS}"]).',
+            "WARNING",
+        )
     return image
 
 
@@ -203,8 +212,8 @@ class _Wanted:
         if "containerConfiguration" in self.machine:
             yield (
                 "containerConfiguration",
-                "can run containers (DockerCompatible)",
-                _having("DockerCompatible"),
+                f"can run containers ({_CONTAINERS})",
+                _having(_CONTAINERS),
             )
         yield from self._support(conditions.get("supportLeft"))
 

@@ -53,6 +53,7 @@ IMAGES = [
     supported_image("microsoft-dsvm", "ubuntu-hpc", "2404", "batch.node.ubuntu 24.04"),
     supported_image("microsoft-dsvm", "dsvm-win-2022", "22", "batch.node.windows amd64", osType="windows"),
 ]
+GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/films/images/i"
 PATH = "pool.virtualMachineConfiguration"
 
 
@@ -140,6 +141,19 @@ def test_a_pool_that_runs_containers_gets_an_image_that_can(batch: FakeBatch) ->
     assert refusal(batch, newest(), **containers).path == f"{PATH}.containerConfiguration"
 
 
+def test_an_image_by_name_that_may_run_no_containers_is_taken_with_a_warning(batch: FakeBatch) -> None:
+    containers = {"container_configuration": ContainerConfiguration()}
+    image = named(node_agent_sku_id="batch.node.ubuntu 22.04")
+    machine, process = resolved(batch, image, **containers)
+    assert machine["imageReference"] == image.to_rest()["imageReference"]
+    ((level, text),) = process.logs
+    assert level == "WARNING"
+    assert text.startswith(f"{PATH}.containerConfiguration: the image canonical jammy 22_04-lts")
+    assert 'VmImage.newest(..., capabilities=["DockerCompatible"])' in text
+    _, process = resolved(batch, VmImage.ubuntu_hpc("22.04"), **containers)
+    assert not process.logs
+
+
 def test_the_log_says_what_was_chosen_of_how_many_and_until_when(batch: FakeBatch) -> None:
     _, process = resolved(batch, newest(publisher="debian"))
     (_, chosen), (level, warning) = process.logs
@@ -216,7 +230,7 @@ def test_an_image_in_full_stays_as_it_is_and_nothing_is_said(batch: FakeBatch) -
 
 
 def test_a_gallery_image_asks_nothing(batch: FakeBatch) -> None:
-    image = VmImage.compute_gallery("/subscriptions/s/images/i", node_agent_sku_id="batch.node.el 9")
+    image = VmImage.compute_gallery(GALLERY, node_agent_sku_id="batch.node.el 9")
     machine, _ = resolved(batch, image)
     assert machine == image.to_rest()
     assert not batch.operations()
