@@ -121,6 +121,14 @@ def test_rules_are_shown_as_they_are_imported_from_specs(block: str) -> None:
     exec(block, made)  # noqa: S102 - our own page
 
 
+def test_mounts_of_a_pool_are_shown_as_they_are() -> None:
+    (block,) = [block for block in python_blocks("pools.md") if "mounts=" in block]
+    pool = eval(block, {name: getattr(specs, name) for name in specs.__all__})  # noqa: S307 - our own page
+    mounts = specs.pool_to_rest(pool)["mountConfiguration"]
+    paths = [mount["relativeMountPath"] for entry in mounts for mount in entry.values()]
+    assert paths == ["films", "scratch"]
+
+
 def test_job_that_brings_its_pool_is_shown_as_it_is() -> None:
     (block,) = [block for block in python_blocks("pools.md") if "AutoPoolSpec" in block]
     made: dict[str, object] = {name: getattr(specs, name) for name in specs.__all__}
