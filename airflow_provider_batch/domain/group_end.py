@@ -21,6 +21,7 @@ from airflow_provider_batch.domain.node_hours import (
     task_hours,
 )
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.plurals import counted
 from airflow_provider_batch.domain.pool_machines import PoolHeld, read_pool_machines
 from airflow_provider_batch.domain.prices import PriceTable
 from airflow_provider_batch.domain.requests import TaskKey
@@ -106,10 +107,11 @@ class Figures:
 
     def __str__(self) -> str:
         return (
-            f"{self.tasks} Batch tasks: {self.succeeded} succeeded, {self.failed} failed, {self.not_run} not "
-            f"run; {self.retries} retries and {self.requeues} requeues by Batch; {self.wall_seconds:.1f} s "
-            f"from the first start to the last end, {self.task_seconds:.1f} s of task time on {self.nodes} "
-            f"nodes, {self.hours}."
+            f"{counted(self.tasks, 'Batch task')}: {self.succeeded} succeeded, {self.failed} failed, "
+            f"{self.not_run} not run; {counted(self.retries, 'retry', 'retries')} and "
+            f"{counted(self.requeues, 'requeue')} by Batch; {self.wall_seconds:.1f} s from the first start "
+            f"to the last end, {self.task_seconds:.1f} s of task time on {counted(self.nodes, 'node')}, "
+            f"{self.hours}."
         )
 
 

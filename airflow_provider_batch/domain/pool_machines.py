@@ -69,7 +69,7 @@ class PoolHeld:
         if self.held is None:
             return f"Pool {self.batch_pool_id}: what its nodes have held is not known."
         cost = f": {self.cost}" if self.cost else ""
-        return f"Pool {self.batch_pool_id}: the nodes that it has held {self.held} until now{cost}."
+        return f"Pool {self.batch_pool_id}: its present nodes have held {self.held} until now{cost}."
 
 
 def read_pool_machines(batch_pool_id: str) -> Flow[PoolHeld]:

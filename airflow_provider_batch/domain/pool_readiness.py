@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Final
 
+from airflow_provider_batch.domain.plurals import counted
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.resize_errors import Disposition, ResizeError, read_resize_errors
 from airflow_provider_batch.domain.states import NODE_COMING, NODE_USABLE, lower
@@ -301,7 +302,7 @@ class _Look:
         if self.wanted == 0 and not self.states:
             why = "its formula asks for none now" if self.scaled else "its size is 0"
             return f"has no nodes, and none are wanted: {why}"
-        return f"is ready: {self.usable} usable nodes of {self.wanted} wanted, {self._by_state()}"
+        return f"is ready: {counted(self.usable, 'usable node')} of {self.wanted} wanted, {self._by_state()}"
 
     def _progress(self) -> str:
         state = "is steady" if self.steady else "is resizing"

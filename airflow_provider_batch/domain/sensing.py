@@ -15,6 +15,7 @@ from typing import Any, Final, Protocol
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log, Sleep, pages
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome
+from airflow_provider_batch.domain.plurals import counted
 from airflow_provider_batch.domain.pool_allocation import look_at_allocation
 from airflow_provider_batch.domain.pool_readiness import Wanted
 from airflow_provider_batch.domain.pool_watch import Look, PoolTarget, look_at_usable
@@ -252,7 +253,7 @@ def _look_at_all(batch_job_id: str, must_exist: bool) -> Flow[Sensed]:
     try:
         unfinished = yield from _ids(batch_job_id, "state ne 'completed'")
         if unfinished:
-            waits = f"Waiting for the end of {_counted(len(unfinished))} of Batch job {batch_job_id}"
+            waits = f"Waiting for the end of {counted(len(unfinished), 'task')} of Batch job {batch_job_id}"
             return Sensed(False, f"{waits}: {_some(unfinished)}.")
         ids = yield from _ids(batch_job_id, None)
         failed = yield from _ids(batch_job_id, "executionInfo/result eq 'failure'")
@@ -271,12 +272,14 @@ def _ids(batch_job_id: str, filter_: str | None) -> Flow[list[str]]:
 def _judged(batch_job_id: str, number: int, failed: Sequence[str], named: str | None = None) -> Sensed:
     result = {"batch_job_id": batch_job_id, "tasks": number, "failed": len(failed)}
     if failed:
-        why = f"{len(failed)} of {_counted(number)} of Batch job {batch_job_id} failed: {_some(failed)}."
+        why = (
+            f"{len(failed)} of {counted(number, 'task')} of Batch job {batch_job_id} failed: {_some(failed)}."
+        )
         return Sensed(True, why, why, result)
     names = "" if named is None else f": {named}"
     every = "All " if named is None and number > 1 else ""
     return Sensed(
-        True, f"{every}{_counted(number)} of Batch job {batch_job_id} succeeded{names}.", None, result
+        True, f"{every}{counted(number, 'task')} of Batch job {batch_job_id} succeeded{names}.", None, result
     )
 
 
@@ -310,10 +313,6 @@ def _who_ends(job: Mapping[str, Any]) -> str:
     if ends_with_tasks or lower(job.get("state")) != "active":
         return ""
     return "; somebody has to end it, since it does not end with its tasks (onAllTasksComplete)"
-
-
-def _counted(tasks: int) -> str:
-    return "1 task" if tasks == 1 else f"{tasks} tasks"
 
 
 def _some(names: Sequence[str]) -> str:

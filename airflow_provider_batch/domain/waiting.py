@@ -16,6 +16,7 @@ from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, pages
+from airflow_provider_batch.domain.plurals import counted
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.resize_errors import Disposition, read_resize_errors
@@ -111,7 +112,7 @@ def describe(pool: Mapping[str, Any], nodes: _Nodes) -> PoolView:
     if usable:
         idle = nodes.states["idle"]
         why = f"{idle} of them idle" if idle else "all task slots busy or not free enough for this task"
-        return PoolView(f"{name}: {usable} usable nodes, {why}", idle=idle)
+        return PoolView(f"{name}: {counted(usable, 'usable node')}, {why}", idle=idle)
     if coming or not steady:
         return PoolView(f"{name}: {current} of {target} nodes allocated, {_by_state(nodes)}")
     if nodes.broken:

@@ -133,7 +133,8 @@ class AzureBatchFinishOperator(BaseOperator):
             self.log.info("The tasks' share of their nodes: %s.", priced.cost)
         for pool in priced.pools:
             if pool.cost is not None:
-                self.log.info("%s", pool)
+                # The end of the group has told the hours.
+                self.log.info("Pool %s, for what its nodes have held: %s.", pool.batch_pool_id, pool.cost)
         return priced
 
     def _sweep(self, context: Any, group: GroupIdentity) -> None:

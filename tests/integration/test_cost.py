@@ -145,7 +145,7 @@ def test_a_pool_that_is_deleted_says_what_its_nodes_held_idle_or_not(
     dedicated = result["node_hours"] - result["spot_node_hours"]
     cost = 3600 * dedicated + 360 * result["spot_node_hours"]
     assert (result["cost"], result["currency"]) == (pytest.approx(cost, abs=0.02), "EUR")
-    assert f"Pool {pool_id}: the nodes that it has held" in delete.text
+    assert f"Pool {pool_id}: its present nodes have held" in delete.text
 
 
 def test_of_a_pool_that_is_gone_already_nothing_is_known(

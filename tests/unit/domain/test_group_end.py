@@ -68,6 +68,10 @@ def test_figures_add_up_all_jobs_of_the_run() -> None:
 def test_figures_of_nothing_are_zero() -> None:
     assert finished(account()) == Figures()
     assert "0 Batch tasks" in str(Figures())
+    one = str(Figures(tasks=1, retries=1, requeues=1, nodes=1))
+    assert one.startswith("1 Batch task: ")
+    assert "1 retry and 1 requeue by Batch" in one
+    assert "task time on 1 node, " in one
 
 
 def a_task(state: str = "completed", **info: Any) -> tuple[TaskKey, dict[str, Any]]:
@@ -342,7 +346,7 @@ def test_of_a_pool_that_is_deleted_it_is_said_what_its_nodes_have_held() -> None
     process = Process(batch)
     figures = process.drive(finish_group(GROUP, delete_pool="p1"))
     assert (
-        "Pool p1: the nodes that it has held 1.000 node-hours (2.000 core-hours) until now." in process.text
+        "Pool p1: its present nodes have held 1.000 node-hours (2.000 core-hours) until now." in process.text
     )
     held = {"batch_pool_id": "p1", "node_hours": 1.0, "spot_node_hours": 0.0, "core_hours": 2.0}
     assert figures.as_json()["deleted_pools"] == [{**held, "cost": None, "currency": None}]

@@ -416,7 +416,7 @@ def test_an_old_resize_error_of_a_pool_with_nodes_means_nothing() -> None:
     scene.batch.nodes["p1"] = [{"id": "n1", "state": "running"}]
     scene.ends_at(300, 0)
     assert scene.watch().succeeded
-    assert "1 usable nodes" in scene.process.text
+    assert "1 usable node, " in scene.process.text
 
 
 def test_a_pool_that_scales_itself_is_never_hopeless() -> None:

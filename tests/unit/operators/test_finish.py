@@ -85,7 +85,10 @@ def test_what_is_deleted_is_what_the_policies_say(
     assert ("p1" not in worker.batch.pools) is is_deleted
 
 
-def test_the_cost_of_a_pool_that_is_deleted_is_apart_from_that_of_the_tasks(worker: GroupWorker) -> None:
+def test_the_cost_of_a_pool_that_is_deleted_is_apart_from_that_of_the_tasks(
+    worker: GroupWorker, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level("INFO")
     group = launched(worker, delete_pool="always")
     worker.connection.prices = read_price_settings({"currency": "EUR", "standard_d2s_v5": 1.0})
     an_hour_ago = (worker.batch.now - timedelta(hours=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -95,6 +98,9 @@ def test_the_cost_of_a_pool_that_is_deleted_is_apart_from_that_of_the_tasks(work
     assert (pool["batch_pool_id"], pool["node_hours"]) == ("p1", pytest.approx(1.0, abs=0.1))
     assert (pool["cost"], pool["currency"]) == (pytest.approx(1.0, abs=0.1), "EUR")
     assert figures["cost"] == 0.0
+    lines = {line.strip() for line in (caplog.text + "".join(capfd.readouterr())).splitlines()}
+    assert len([line for line in lines if "its present nodes have held" in line]) == 1
+    assert any("Pool p1, for what its nodes have held: 1.0" in line for line in lines)
 
 
 def test_it_may_be_repeated(worker: GroupWorker) -> None:
