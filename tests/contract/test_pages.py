@@ -54,6 +54,15 @@ def test_account_shows_pools_with_their_nodes_and_jobs(emulator: EmulatorProcess
     assert '<meta http-equiv="refresh"' in page
 
 
+@pytest.mark.parametrize(("slots", "words"), [(1, "1 task slot a node"), (2, "2 task slots a node")])
+def test_pool_shows_the_slots_of_its_nodes(
+    emulator: EmulatorProcess, sync_batch: SyncBatch, slots: int, words: str
+):
+    pool_id = new_id("slots")
+    sync_batch.call("create_pool", pool_body(pool_id, taskSlotsPerNode=slots, targetDedicatedNodes=0))
+    assert words in text_of(read(emulator, f"{PAGES}/pools/{pool_id}"))
+
+
 def test_job_shows_its_tasks_and_draws_their_dependencies(emulator: EmulatorProcess, film: str):
     page = text_of(read(emulator, f"{PAGES}/jobs/{film}"))
     assert page.count("<rect") == 3
