@@ -4,7 +4,8 @@ A pool for one run: made by a setup, deleted by a teardown, also when the run fa
 ``create_pool`` waits until two nodes can run tasks, not merely until the pool is steady. ``delete_pool`` runs
 whatever became of the work, and is the only one that may delete this pool. A pool that never becomes ready is
 deleted by ``create_pool`` itself, since Airflow does not run the teardown of a setup that failed; so is one
-whose ``create_pool`` is killed or runs out of time.
+whose ``create_pool`` is killed or runs out of time. When the time of the whole run is up, Airflow skips the
+teardown as well: then the callback of the DAG deletes the pool.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from airflow_provider_batch.operators.pools import AzureBatchCreatePoolOperator, AzureBatchDeletePoolOperator
+from airflow_provider_batch.operators.run_cleanup import AzureBatchRunCleanup
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs import PoolSpec, StartTask, VmImage
 
@@ -30,6 +32,7 @@ with DAG(
     catchup=False,
     params={"start_task": "true", "command": "echo done"},
     dagrun_timeout=timedelta(hours=2),
+    on_failure_callback=AzureBatchRunCleanup(),
     doc_md=__doc__,
     tags=["azure-batch", "example"],
 ) as dag:

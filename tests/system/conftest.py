@@ -52,6 +52,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         (dags / "examples").symlink_to(DAGS)
         (dags / "tests").symlink_to(Path(__file__).parent / "dags")
         _write_hasty_reapers(dags)
+        _write_short_run(dags)
         runtime = fake_runtime(folder / "containers")
         emulator = EmulatorService(
             services, folder / "batch", arguments=["--container-runtime", str(runtime)]
@@ -112,6 +113,18 @@ def _write_hasty_reapers(dags: Path) -> None:
             assert old in copy
             copy = copy.replace(old, new)
         (dags / f"{name}.py").write_text(copy)
+
+
+def _write_short_run(dags: Path) -> None:
+    """Write a copy of an example whose runs have little time."""
+    copy = (DAGS / "ephemeral_pool.py").read_text()
+    for old, new in {
+        '"ephemeral_pool"': '"ephemeral_pool_short"',
+        "timedelta(hours=2)": "timedelta(seconds=40)",
+    }.items():
+        assert old in copy
+        copy = copy.replace(old, new)
+    (dags / "ephemeral_pool_short.py").write_text(copy)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -70,3 +70,23 @@ def test_pool_is_deleted_when_its_creation_is_killed(stack: Stack) -> None:
     stack.rest.set_state(example.dag_id, example.run_id, example.tasks()["create_pool"], "failed")
     assert example.ended() == "failed"
     wait_for(lambda: is_gone(stack, pool_of(example)), "the end of the pool", limit_seconds=60)
+
+
+def has_running_work(stack: Stack, example: Example) -> bool:
+    jobs = [job.id for job in stack.batch.list_jobs() if job.pool_info.pool_id == pool_of(example)]
+    return any(task.state == "running" for job_id in jobs for task in stack.batch.list_tasks(job_id))
+
+
+def test_pool_is_deleted_when_the_run_is_marked_failed(stack: Stack) -> None:
+    example = Example(stack, "ephemeral_pool", {"command": "sleep 600"})
+    wait_for(lambda: has_running_work(stack, example), "the work to run", limit_seconds=120)
+    stack.rest.set_run_state(example.dag_id, example.run_id, "failed")
+    wait_for(lambda: is_gone(stack, pool_of(example)), "the end of the pool", limit_seconds=90)
+
+
+def test_pool_is_deleted_when_the_time_of_the_run_is_up(stack: Stack) -> None:
+    example = Example(stack, "ephemeral_pool_short", {"command": "sleep 600"})
+    assert example.ended() == "failed"
+    # It is for this that the DAG has a callback: Airflow does not even run teardowns then.
+    assert example.states()["delete_pool"] in (None, "skipped")
+    wait_for(lambda: is_gone(stack, pool_of(example)), "the end of the pool", limit_seconds=90)
