@@ -12,6 +12,7 @@ import pytest
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.exceptions import (
     AzureBatchConfigurationError,
+    BatchConflictError,
     BatchDeadlineError,
     BatchPoolLostError,
     BatchPoolUnusableError,
@@ -245,7 +246,7 @@ def test_pool_that_is_made_anew_meanwhile_is_another_one(
 def _created(hook: AzureBatchHook, wanted: dict[str, Any]) -> bool:
     try:
         hook.send(requests.create_pool(wanted))
-    except Exception:  # noqa: BLE001 - the old one is there still
+    except BatchConflictError:  # the old one is there still
         return False
     return True
 
