@@ -14,6 +14,7 @@ from airflow_provider_batch.domain.auto_pools import pool_of
 from airflow_provider_batch.domain.flow import Flow, Log, pages
 from airflow_provider_batch.domain.group_end import end_job
 from airflow_provider_batch.domain.labels import owner_of
+from airflow_provider_batch.domain.plurals import counted
 from airflow_provider_batch.domain.states import JOB_CLOSED, lower
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
 
@@ -73,5 +74,7 @@ def _delete(pool: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> Flo
             raise
         return False
     nodes = sum(int(pool.get(f"current{kind}Nodes") or 0) for kind in ("Dedicated", "LowPriority"))
-    yield Log(f"Pool {pool_id} is being deleted, with {nodes} nodes: its DAG run has ended.", "WARNING")
+    yield Log(
+        f"Pool {pool_id} is being deleted, with {counted(nodes, 'node')}: its DAG run has ended.", "WARNING"
+    )
     return True

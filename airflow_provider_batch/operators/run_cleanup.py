@@ -22,7 +22,8 @@ class AzureBatchRunCleanup:
     nothing, and what it did is in that process's log. Safe to repeat.
 
     It touches what carries the labels of this very run. A pool that others have adopted, with an open job on
-    it, stays.
+    it, stays. Airflow may call it some time after the run has failed: what a run that was cleared meanwhile
+    has made anew carries the same labels, and goes too.
 
     Example::
 

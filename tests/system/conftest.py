@@ -99,32 +99,34 @@ def _write_hasty_reapers(dags: Path) -> None:
 
     They belong to an Airflow of another name on the same account, so that the pools of other tests are safe.
     """
-    text, arguments = (DAGS / "reaper.py").read_text(), {"azure_batch_conn_id": REAPED_CONNECTION_ID}
+    arguments = {"azure_batch_conn_id": REAPED_CONNECTION_ID}
     for name, dry_run in (("reaper_says", "dry_run=True"), ("reaper_acts", "dry_run=False")):
-        copy = text
-        for old, new in {
+        changes = {
             '"reaper"': f'"{name}"',
             '"@hourly"': "None",
             "timedelta(hours=1)": "timedelta(seconds=1)",
             "poke_interval=300": "poke_interval=10",
             "dry_run=True": dry_run,
             "catchup=False": f"catchup=False, default_args={arguments}",
-        }.items():
-            assert old in copy
-            copy = copy.replace(old, new)
-        (dags / f"{name}.py").write_text(copy)
+        }
+        _write_changed("reaper", dags / f"{name}.py", changes)
 
 
 def _write_short_run(dags: Path) -> None:
     """Write a copy of an example whose runs have little time."""
-    copy = (DAGS / "ephemeral_pool.py").read_text()
-    for old, new in {
+    changes = {
         '"ephemeral_pool"': '"ephemeral_pool_short"',
         "timedelta(hours=2)": "timedelta(seconds=40)",
-    }.items():
+    }
+    _write_changed("ephemeral_pool", dags / "ephemeral_pool_short.py", changes)
+
+
+def _write_changed(example: str, path: Path, changes: Mapping[str, str]) -> None:
+    copy = (DAGS / f"{example}.py").read_text()
+    for old, new in changes.items():
         assert old in copy
         copy = copy.replace(old, new)
-    (dags / "ephemeral_pool_short.py").write_text(copy)
+    path.write_text(copy)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
