@@ -79,14 +79,14 @@ class _Rendered:
 
     :param bodies: tasks by member and map index; a member without any is not planned.
     :param widths: widths of the members.
-    :param is_all: every member of the group is to run.
-    :param is_none: no member of the group is to run.
+    :param starts_over: launch was cleared, and every member of the group with it.
+    :param is_idle: launch was cleared, and no member of the group is to run.
     """
 
     bodies: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     widths: dict[str, int | None] = field(default_factory=dict)
-    is_all: bool = True
-    is_none: bool = False
+    starts_over: bool = False
+    is_idle: bool = False
 
     def check_identities(self, pool: Mapping[str, Any]) -> None:
         """See that the pool has the identities that its tasks name; see :func:`check_references`."""
@@ -228,8 +228,8 @@ class AzureBatchLaunchOperator(BaseOperator):
                 max_tries=context["ti"].max_tries,
                 fingerprint=_fingerprint(plan, graph, rendered),
                 blocks={task_id: [block.base, block.width] for task_id, block in blocks.items()},
-                start_over=rendered.is_all,
-                is_idle=rendered.is_none,
+                start_over=rendered.starts_over and self._nothing_has_begun(context),
+                is_idle=rendered.is_idle,
             )
             generation = self._open(plan, opening)
             if self._plans_into_it:
@@ -288,6 +288,11 @@ class AzureBatchLaunchOperator(BaseOperator):
             left = started + run_limit - datetime.now(timezone.utc)
             limits.append(max(left, timedelta()) + _AFTER_THE_RUN)
         return timedelta(seconds=round(min(limits).total_seconds()))
+
+    def _nothing_has_begun(self, context: Any) -> bool:
+        """Ask again: a late member waits for nobody, and may have submitted its task since the rendering."""
+        states = states_of_run(context)
+        return all(_is_to_run(states, task_id) for task_id in batch_members(self.task_group))
 
     def _open(self, plan: GroupJobPlan, opening: Opening) -> Generation:
         from airflow_provider_batch.domain.group_job import open_for_launch
@@ -357,7 +362,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             states = states_of_run(context)
             over = {task_id for task_id in members if states.all_in(task_id, "success")}
             pending = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
-            rendered.is_all, rendered.is_none = len(pending) == len(members), not pending
+            rendered.starts_over, rendered.is_idle = len(pending) == len(members), not pending
             members = pending
         candidates = static_graph(self, members, over).eager
         late: dict[str, str] = {}

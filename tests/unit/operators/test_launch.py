@@ -6,9 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.prices import read_price_settings
+from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
 from airflow_provider_batch.operators.group_graph import definition_of
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
@@ -134,6 +136,43 @@ def test_a_launch_that_plans_nothing_ends_nothing_when_it_is_killed(worker: Grou
     operator.on_kill()
     assert worker.job["state"] == "active"
     assert len(worker.batch.tasks) == 2
+
+
+def late_member_runs(worker: GroupWorker, group: Any, **how: Any) -> TaskKey:
+    """Let the member that waits for nobody submit its task; it runs from then on."""
+    operator = group.dag.get_task("film.c").prepare_for_execution()
+    context = worker.context(operator, **how)
+    operator.render_template_fields(context)
+    with pytest.raises(TaskDeferred):
+        operator.execute(context)
+    worker.states = {**worker.states, "film.c": "deferred"}
+    (key,) = [key for key in worker.batch.live_tasks() if key.batch_task_id.startswith("film-c")]
+    return key
+
+
+def test_a_first_launch_leaves_what_a_late_member_runs_already(worker: GroupWorker) -> None:
+    group = chain()
+    key = late_member_runs(worker, group)
+    said = worker.launch(group)
+    assert key in worker.batch.live_tasks()
+    assert said["batch_job_id"] != key.batch_job_id
+
+
+@pytest.mark.parametrize("begins", ["before_the_launch", "as_launch_begins"])
+def test_a_launch_that_was_cleared_leaves_what_a_late_member_runs_again(
+    worker: GroupWorker, begins: str
+) -> None:
+    group = chain()
+    worker.launch(group)
+    worker.states = {"film.a": None, "film.b": None, "film.c": None}
+    cleared = {"try_number": 2, "max_tries": 1 + group.dag.get_task("film.launch").retries}
+    if begins == "before_the_launch":
+        late_member_runs(worker, group, **cleared)
+    else:
+        worker.batch.before("get_pool", lambda batch: late_member_runs(worker, group, **cleared))
+    worker.launch(group, **cleared)
+    (late,) = [key for key in worker.batch.live_tasks() if key.batch_task_id.startswith("film-c")]
+    assert worker.batch.jobs[late.batch_job_id]["state"] == "active"
 
 
 @pytest.mark.parametrize(
