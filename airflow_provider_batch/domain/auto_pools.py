@@ -16,7 +16,15 @@ from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.exceptions import BatchPoolUnusableError
 
-__all__ = ["await_auto_pool", "brings_pool", "pool_goes_with", "pool_info", "pool_of", "scheduling_error"]
+__all__ = [
+    "await_auto_pool",
+    "brings_pool",
+    "brought_pool",
+    "pool_goes_with",
+    "pool_info",
+    "pool_of",
+    "scheduling_error",
+]
 
 _AUTO_POOL: Final = "autoPoolSpecification"
 
@@ -53,8 +61,21 @@ def pool_info(
     """
     if not brings_pool(job):
         return {"poolId": batch_pool_id}
-    auto_pool = job["poolInfo"][_AUTO_POOL]
-    return {_AUTO_POOL: {**auto_pool, "pool": labelled(auto_pool["pool"], labels)}}
+    return {_AUTO_POOL: {**job["poolInfo"][_AUTO_POOL], "pool": brought_pool(job, labels)}}
+
+
+def brought_pool(job: Mapping[str, Any], labels: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:
+    """
+    Return the pool that a job comes with, as it is to be created; None when it comes with none.
+
+    It has no id: the service makes that.
+
+    :param job: its body (REST JSON).
+    :param labels: metadata of the pool; see :mod:`airflow_provider_batch.domain.labels`.
+    """
+    if not brings_pool(job):
+        return None
+    return labelled(job["poolInfo"][_AUTO_POOL]["pool"], labels)
 
 
 def pool_of(job: Mapping[str, Any]) -> str | None:

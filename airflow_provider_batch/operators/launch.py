@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.domain import ids
-from airflow_provider_batch.domain.auto_pools import brings_pool
+from airflow_provider_batch.domain.auto_pools import brings_pool, brought_pool
 from airflow_provider_batch.domain.graph import Graph
 from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
-from airflow_provider_batch.domain.labels import with_ours
+from airflow_provider_batch.domain.labels import pool_labels, with_ours
 from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
@@ -222,7 +222,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             blocks = integer_blocks(graph, rendered.widths)
             if plan.pool is not None:
                 rendered.check_identities(plan.pool)
-                self._run(quota_warning(plan.pool, self.hook.connection, self.log))
+            if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.group))) is not None:
+                self._run(quota_warning(made, self.hook.connection, self.log))
             self._run(prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,

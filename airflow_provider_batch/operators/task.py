@@ -487,13 +487,17 @@ class AzureBatchTaskOperator(BaseOperator):
         return _Work(partial(self._submit_plan, plan), partial(find_submitted, plan))
 
     def _submit_plan(self, plan: TaskPlan) -> Flow[Submission]:
+        from airflow_provider_batch.domain.auto_pools import brought_pool
+        from airflow_provider_batch.domain.labels import pool_labels
         from airflow_provider_batch.domain.submission import submit
 
-        if plan.pool is not None:
+        if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.work))) is not None:
             from airflow_provider_batch.hooks.quotas import quota_warning
+
+            yield from quota_warning(made, self.hook.connection, self.log)
+        if plan.pool is not None:
             from airflow_provider_batch.operators.estimates import log_estimate
 
-            yield from quota_warning(plan.pool, self.hook.connection, self.log)
             log_estimate(plan.pool, self.hook.connection, self.log)
         return (yield from submit(plan))
 

@@ -112,6 +112,29 @@ def test_a_task_that_brings_its_pool_warns_of_what_it_lacks(
     assert WARNING in task_try.text
 
 
+@pytest.mark.usefixtures("management")
+def test_a_task_whose_job_brings_its_pool_warns_of_what_it_lacks_and_its_retry_does_not(
+    make_try: MakeTry, hook: AzureBatchHook
+) -> None:
+    brought = {name: value for name, value in POOL.items() if name != "id"}
+    brought |= {"vmSize": "standard_d96s_v5", "targetDedicatedNodes": 110}
+    auto_pool = {"poolLifetimeOption": "job", "pool": brought}
+    how = {
+        "batch_job": {"poolInfo": {"autoPoolSpecification": auto_pool}},
+        "batch_pool_id": None,
+        "command_line": "sleep 60",
+        "deferrable": True,
+    }
+    first = make_try(**how)
+    first.defer()
+    again = make_try(first.ti.next_try(), **how)
+    again.defer()
+    hook.send(requests.delete_job(key_of(first.ti).batch_job_id))
+    assert f"The pool of the job {WARNING}" in first.text
+    assert key_of(again.ti) == key_of(first.ti)
+    assert "may not get its nodes" not in again.text
+
+
 def test_a_connection_that_cannot_know_says_nothing_of_quotas(
     too_big: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

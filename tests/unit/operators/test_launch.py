@@ -10,8 +10,10 @@ from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.prices import read_price_settings
+from airflow_provider_batch.domain.quotas import Quotas
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
+from airflow_provider_batch.hooks import quotas as hook_quotas
 from airflow_provider_batch.operators.group_graph import definition_of
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from tests.unit.domain.fake_batch import service_error
@@ -248,3 +250,23 @@ def test_what_a_described_pool_may_cost_is_said_and_no_price_is_no_failure(
     assert "up to 1 dedicated node (standard_d2s_v5, 2 cores) and 2 spot nodes" in text
     assert "no price of standard_d2s_v5 (spot)" in text
     assert "say the region" in text
+
+
+def test_what_the_pool_of_the_job_lacks_is_said_before_the_job_is_created(
+    worker: GroupWorker,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(hook_quotas, "names_management", lambda connection: True)
+    monkeypatch.setattr(hook_quotas, "account_quotas", lambda connection, log: Quotas(dedicated_cores=1))
+    brought = {name: value for name, value in POOL_BODY.items() if name != "id"}
+    auto_pool = {"poolLifetimeOption": "job", "pool": brought}
+    with film(batch_pool_id=None, batch_job={"poolInfo": {"autoPoolSpecification": auto_pool}}) as group:
+        member("a", "run")
+    with caplog.at_level("INFO"):
+        worker.launch(group)
+    text = caplog.text + "".join(capfd.readouterr())  # each Airflow logs in its own way
+    assert "The pool of the job may not get its nodes. 2 dedicated cores are needed" in text
+    asked = worker.batch.operations()
+    assert asked.index("list_pools") < asked.index("create_job")
