@@ -32,6 +32,7 @@ from airflow_provider_batch.emulator.middleware.headers import StandardHeaders
 from airflow_provider_batch.emulator.middleware.hosts import LocalHosts
 from airflow_provider_batch.emulator.middleware.versions import ApiVersion
 from airflow_provider_batch.emulator.model.assumptions import Assumptions
+from airflow_provider_batch.emulator.model.sizes import SizeList
 from airflow_provider_batch.emulator.routes.control import ControlRoutes
 from airflow_provider_batch.emulator.routes.control_requests import ControlKey
 from airflow_provider_batch.emulator.routes.counting import RequestCounter
@@ -75,6 +76,7 @@ class Settings:
     :param container_runtime: program that runs containers; None to refuse tasks in containers.
     :param time_scale: seconds that pass for the account in one real second.
     :param simulated_seconds: how long simulated commands take that do not say; None to run real ones.
+    :param vm_sizes: VM sizes that pools may have beside those that are known.
     """
 
     account_name: str
@@ -93,6 +95,7 @@ class Settings:
     location: str = DEFAULT_LOCATION
     auto_storage: AutoStorage | None = None
     container_runtime: str | None = None
+    vm_sizes: tuple[str, ...] = ()
 
     def machine(self, present: MachineSettings) -> MachineSettings:
         """
@@ -113,7 +116,7 @@ class Settings:
 def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp:
     """Build the ASGI application over an engine."""
     counter = RequestCounter()
-    services = Services.over(engine)
+    services = Services.over(engine, SizeList(settings.vm_sizes))
     access = Access(engine, settings.account_name, settings.account_key, settings.bearer_token)
     faults = RequestFaults()
     key = ControlKey(settings.account_key)

@@ -25,6 +25,7 @@ from airflow_provider_batch.emulator import (
     DEFAULT_SUBSCRIPTION_ID,
 )
 from airflow_provider_batch.emulator.model.assumptions import Assumptions, parse_assumption
+from airflow_provider_batch.emulator.model.sizes import is_well_formed
 from airflow_provider_batch.emulator.storage.auto_storage import AutoStorage
 from airflow_provider_batch.emulator.wire.signature import decode_key
 
@@ -113,6 +114,14 @@ def parser() -> argparse.ArgumentParser:
         "--container-runtime",
         metavar="PROGRAM",
         help="docker, podman or a path: runs the tasks that have container settings; without it they fail",
+    )
+    serve.add_argument(
+        "--vm-size",
+        type=_vm_size,
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a further VM size that pools may have, newer than the emulator's list; may be repeated",
     )
     serve.add_argument(
         "--allowed-host",
@@ -204,6 +213,7 @@ def _serve(options: argparse.Namespace) -> int:
             location=options.location,
             auto_storage=auto_storage,
             container_runtime=options.container_runtime,
+            vm_sizes=tuple(options.vm_size),
         )
         try:
             serve(settings, listener, lambda: _announce(settings.url))
@@ -339,6 +349,12 @@ def _scale(text: str) -> float:
     if not 0 <= scale <= 100_000:
         raise argparse.ArgumentTypeError("a factor from 0 to 100000 is expected")
     return scale
+
+
+def _vm_size(text: str) -> str:
+    if not is_well_formed(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not built as a VM size is, such as Standard_D2s_v9")
+    return text
 
 
 def _simulated_seconds(text: str) -> str:

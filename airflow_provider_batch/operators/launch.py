@@ -214,7 +214,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         """
         from airflow_provider_batch.domain.explain import explain
         from airflow_provider_batch.domain.group_job import Launched, Opening, prepare_pool
-        from airflow_provider_batch.hooks.quotas import quota_warning
+        from airflow_provider_batch.hooks.new_pools import check_new_pool
 
         try:
             plan = self._group_job = self.job_plan(context, self.hook)
@@ -223,7 +223,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             if plan.pool is not None:
                 rendered.check_identities(plan.pool)
             if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.group))) is not None:
-                self._run(quota_warning(made, self.hook.connection, self.log))
+                self._run(check_new_pool(made, self.hook.connection, self.log))
             self._run(prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,

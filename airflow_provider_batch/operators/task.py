@@ -492,9 +492,9 @@ class AzureBatchTaskOperator(BaseOperator):
         from airflow_provider_batch.domain.submission import submit
 
         if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.work))) is not None:
-            from airflow_provider_batch.hooks.quotas import quota_warning
+            from airflow_provider_batch.hooks.new_pools import check_new_pool
 
-            yield from quota_warning(made, self.hook.connection, self.log)
+            yield from check_new_pool(made, self.hook.connection, self.log)
         if plan.pool is not None:
             from airflow_provider_batch.operators.estimates import log_estimate
 

@@ -20,10 +20,10 @@ from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.quotas import Quotas
 from airflow_provider_batch.emulator import DEFAULT_RESOURCE_GROUP, DEFAULT_SUBSCRIPTION_ID
 from airflow_provider_batch.exceptions import BatchNotFoundError
-from airflow_provider_batch.hooks import quotas as hook_quotas
+from airflow_provider_batch.hooks import new_pools
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.connection import BatchConnection
-from airflow_provider_batch.hooks.quotas import account_quotas
+from airflow_provider_batch.hooks.new_pools import ManagedAccount
 from airflow_provider_batch.operators.pools import AzureBatchCreatePoolOperator
 from tests.emulator_process import ACCOUNT_NAME
 from tests.integration.conftest import POOL
@@ -36,11 +36,12 @@ WARNING = "may not get its nodes. 10560 dedicated cores are needed (110 x standa
 
 
 def read(account_name: str = ACCOUNT_NAME) -> Quotas:
-    from airflow_provider_batch.client.account_quotas import read_quotas
+    from airflow_provider_batch.client.account_reads import read_account
 
-    return read_quotas(
+    account = read_account(
         ManagementSettings(SETTINGS, DEFAULT_SUBSCRIPTION_ID, DEFAULT_RESOURCE_GROUP, account_name)
     )
+    return Quotas.read(account["properties"])
 
 
 @pytest.fixture
@@ -73,8 +74,9 @@ def test_an_account_that_is_not_there_has_no_quotas() -> None:
 def test_a_connection_without_management_asks_nobody(
     connection: BatchConnection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hook_quotas, "import_module", None)
-    assert account_quotas(connection, LOG) is None
+    monkeypatch.setattr(new_pools, "import_module", None)
+    account = ManagedAccount(connection, LOG)
+    assert (account.quotas(), account.region()) == (None, None)
 
 
 def test_quotas_that_cannot_be_read_are_no_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -82,8 +84,9 @@ def test_quotas_that_cannot_be_read_are_no_error(caplog: pytest.LogCaptureFixtur
     secret = ClientSecret("t", "c", "s")
     nowhere = AccountSettings(SETTINGS.account_url, secret, "https://127.0.0.1:1")
     with caplog.at_level("INFO"):
-        assert account_quotas(BatchConnection(nowhere, "a", "sub", "rg"), LOG) is None
-    assert "Quotas are not looked at" in caplog.text
+        account = ManagedAccount(BatchConnection(nowhere, "a", "sub", "rg"), LOG)
+        assert (account.quotas(), account.region()) == (None, None)
+    assert caplog.text.count("Neither quotas nor the VM size are looked at") == 1
 
 
 def create(pool: dict[str, Any]) -> PoolTry:

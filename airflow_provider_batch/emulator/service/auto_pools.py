@@ -12,10 +12,11 @@ from airflow_provider_batch.emulator import errors
 from airflow_provider_batch.emulator.model.auto_pools import AutoPoolSpec
 from airflow_provider_batch.emulator.model.jobs import JobSpec
 from airflow_provider_batch.emulator.model.pools import PoolSpec
+from airflow_provider_batch.emulator.model.sizes import SizeList
 from airflow_provider_batch.emulator.model.states import PoolLifetime
 from airflow_provider_batch.emulator.service.checks import within
 from airflow_provider_batch.emulator.service.images import check_support
-from airflow_provider_batch.emulator.service.pools import pool_spec
+from airflow_provider_batch.emulator.service.pools import check_vm_size, pool_spec
 from airflow_provider_batch.emulator.wire.durations import format_duration
 from airflow_provider_batch.emulator.wire.fields import Json
 
@@ -71,6 +72,13 @@ def check_auto_pool_support(spec: JobSpec, now: datetime) -> None:
     if spec.auto_pool is not None:
         with within(f"{_PATH}.pool"):
             check_support(spec.auto_pool.pool.definition["virtualMachineConfiguration"], now)
+
+
+def check_auto_pool_size(spec: JobSpec, sizes: SizeList) -> None:
+    """Refuse a job whose pool would have a VM size that Batch does not have."""
+    if spec.auto_pool is not None:
+        with within(f"{_PATH}.pool"):
+            check_vm_size(spec.auto_pool.pool.vm_size, sizes)
 
 
 def check_single_job(spec: JobSpec) -> None:

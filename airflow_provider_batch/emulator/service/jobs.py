@@ -12,6 +12,7 @@ from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.machine import events
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.jobs import Job, JobConstraints, JobSpec
+from airflow_provider_batch.emulator.model.sizes import SizeList
 from airflow_provider_batch.emulator.model.states import (
     DisableTasks,
     JobState,
@@ -22,6 +23,7 @@ from airflow_provider_batch.emulator.model.states import (
 from airflow_provider_batch.emulator.service.auto_pools import (
     auto_pool_of,
     auto_pool_with_defaults,
+    check_auto_pool_size,
     check_auto_pool_support,
     check_single_job,
     with_same_pool,
@@ -80,8 +82,9 @@ _NODE_LIST = Listing(
 class Jobs:
     """The operations on jobs."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sizes: SizeList) -> None:
         self._engine = engine
+        self._sizes = sizes
 
     def create(self, body: Json) -> datetime:
         """Create a job; its pool need not exist."""
@@ -89,6 +92,7 @@ class Jobs:
         check_display_name(body)
         spec = job_spec(body)
         check_single_job(spec)
+        check_auto_pool_size(spec, self._sizes)
         check_auto_pool_support(spec, self._engine.now())
         return self._engine.create_job(spec)
 

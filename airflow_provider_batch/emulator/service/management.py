@@ -35,5 +35,5 @@ class Management:
             ManagedAccount(engine, access, address),
             ManagedApplications(engine, address),
             ManagedPools(engine, pools, auto_scaling, address),
-            Locations(address),
+            Locations(address, pools.sizes),
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 
 from airflow_provider_batch.emulator import errors
+from airflow_provider_batch.emulator.model.sizes import SizeList, VmSize
 from airflow_provider_batch.emulator.service.management_listing import page
 from airflow_provider_batch.emulator.wire.fields import Json
 from airflow_provider_batch.emulator.wire.links import Links
@@ -21,52 +20,12 @@ _ACCOUNT_NAME = re.compile(r"[a-z0-9]{3,24}")
 _FILTERABLE = {"familyName": Property(Kind.TEXT)}
 
 
-@dataclass(frozen=True)
-class VirtualMachineSize:
-    """One size; memory in GiB."""
-
-    name: str
-    family: str
-    cores: int
-    memory_gib: int
-    gpus: int = 0
-
-
-#: name with a place for the number of cores, family, memory for each core in GiB, numbers of cores
-_SERIES = (
-    ("Standard_A{}_v2", "standardAv2Family", 2, (1, 2, 4, 8)),
-    ("Standard_D{}_v3", "standardDv3Family", 4, (2, 4, 8, 16, 32, 48, 64)),
-    ("Standard_D{}s_v3", "standardDSv3Family", 4, (2, 4, 8, 16, 32, 48, 64)),
-    ("Standard_D{}s_v5", "standardDSv5Family", 4, (2, 4, 8, 16, 32, 48, 64, 96)),
-    ("Standard_D{}ds_v5", "standardDDSv5Family", 4, (2, 4, 8, 16, 32, 48, 64, 96)),
-    ("Standard_E{}s_v3", "standardESv3Family", 8, (2, 4, 8, 16, 20, 32, 48)),
-    ("Standard_E{}ds_v5", "standardEDSv5Family", 8, (2, 4, 8, 16, 20, 32, 48, 64, 96)),
-    ("Standard_F{}s_v2", "standardFSv2Family", 2, (2, 4, 8, 16, 32, 48, 64, 72)),
-)
-_GPUS = (
-    VirtualMachineSize("Standard_NC4as_T4_v3", "Standard NCASv3_T4 Family", 4, 28, 1),
-    VirtualMachineSize("Standard_NC8as_T4_v3", "Standard NCASv3_T4 Family", 8, 56, 1),
-    VirtualMachineSize("Standard_NC16as_T4_v3", "Standard NCASv3_T4 Family", 16, 110, 1),
-    VirtualMachineSize("Standard_NC64as_T4_v3", "Standard NCASv3_T4 Family", 64, 440, 4),
-)
-
-
-def _sizes() -> Iterator[VirtualMachineSize]:
-    for name, family, memory, numbers in _SERIES:
-        for cores in numbers:
-            yield VirtualMachineSize(name.format(cores), family, cores, memory * cores)
-    yield from _GPUS
-
-
-SIZES = tuple(_sizes())
-"""The sizes that are listed; pools may have others, which this emulator does not look up."""
-
-
 class Locations:
     """The operations on the configured region."""
 
-    def __init__(self, address: AccountAddress) -> None:
+    def __init__(self, address: AccountAddress, sizes: SizeList) -> None:
         self._address = address
+        self._sizes = sizes
 
     def quotas(self) -> Json:
         """Return how many accounts a subscription may have in the region."""
@@ -77,7 +36,7 @@ class Locations:
         text = query.text("$filter")
         where = None if text is None else parse_filter(text, _FILTERABLE)
         return page(
-            SIZES,
+            self._sizes,
             lambda size: (size.name.lower(),),
             _size_json,
             (path, query, links),
@@ -105,14 +64,14 @@ class Locations:
             raise errors.location_not_available(name)
 
 
-def _size_json(size: VirtualMachineSize) -> Json:
+def _size_json(size: VmSize) -> Json:
     capabilities = {
         "vCPUs": str(size.cores),
-        "MemoryGB": str(size.memory_gib),
+        "MemoryGB": f"{size.memory_gib:g}",
         "GPUs": str(size.gpus),
         "LowPriorityCapable": "True",
         "HyperVGenerations": "V1,V2",
-        "CpuArchitectureType": "x64",
+        "CpuArchitectureType": "Arm64" if size.is_arm else "x64",
     }
     return {
         "name": size.name,

@@ -7,7 +7,6 @@ changes nothing: there is only this one machine. What a task would miss is refus
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,7 +17,7 @@ from airflow_provider_batch.emulator.engine.engine import Engine
 from airflow_provider_batch.emulator.machine.state import State
 from airflow_provider_batch.emulator.model.etags import Conditions
 from airflow_provider_batch.emulator.model.pools import Pool, PoolResize, PoolSpec, StartTaskSpec
-from airflow_provider_batch.emulator.model.sizes import cores_of
+from airflow_provider_batch.emulator.model.sizes import SizeList, cores_of, is_well_formed
 from airflow_provider_batch.emulator.model.states import NodeDeallocationOption, NodeFillType
 from airflow_provider_batch.emulator.service.autoscale import auto_scale_of
 from airflow_provider_batch.emulator.service.checks import (
@@ -42,7 +41,6 @@ from airflow_provider_batch.emulator.wire.odata import NODE_COUNTS, POOLS
 from airflow_provider_batch.emulator.wire.pools import POOL, node_counts_json
 from airflow_provider_batch.emulator.wire.query import Query
 
-_VM_SIZE = re.compile(r"(?:standard|basic)_[a-z0-9_-]+", re.ASCII | re.IGNORECASE)
 _MAX_START_TASK = 32_768
 _MAX_NODES = 100_000
 _MAX_SLOTS = 256
@@ -78,8 +76,9 @@ _COUNT_LIST = Listing("poolnodecounts", _COUNTS, NODE_COUNTS, _position)
 class Pools:
     """The operations on pools."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sizes: SizeList) -> None:
         self._engine = engine
+        self.sizes = sizes
 
     def create(self, body: Json, managed: Mapping[str, Any] | None = None) -> datetime:
         """
@@ -88,6 +87,7 @@ class Pools:
         :param managed: what only the management plane can say of it: identities, tags.
         """
         spec = pool_spec(body)
+        check_vm_size(body["vmSize"], self.sizes)
         check_support(spec.definition["virtualMachineConfiguration"], self._engine.now())
         spec = replace(spec, definition={**spec.definition, **(managed or {})})
         with self._engine.reading() as state:
@@ -125,6 +125,8 @@ class Pools:
             raise errors.operation_not_valid_on_pool(
                 f"{fixed[0]} can be changed only while the pool has no nodes"
             )
+        if "vmSize" in body:
+            check_vm_size(body["vmSize"], self.sizes)
 
         def change(spec: PoolSpec) -> PoolSpec:
             changed = _spec_of({**spec.definition, **body}, spec)
@@ -193,6 +195,21 @@ def pool_spec(body: Json) -> PoolSpec:
     )
 
 
+def check_vm_size(vm_size: str, sizes: SizeList) -> None:
+    """
+    Refuse a VM size that Batch does not have; pools that exist keep theirs.
+
+    :raises ServiceError: ``InvalidPropertyValue``.
+    """
+    if vm_size not in sizes:
+        raise _unknown_vm_size(vm_size)
+
+
+def _unknown_vm_size(vm_size: str) -> errors.ServiceError:
+    reason = "The VM size is not known; 'batch-emulator serve --vm-size' adds one that is newer than its list"
+    return errors.invalid_property_value("vmSize", vm_size, reason)
+
+
 def resize_of(body: Json) -> PoolResize:
     """
     Turn the body of a resize request into what is wanted.
@@ -252,8 +269,8 @@ def _with_defaults(body: Mapping[str, Any]) -> Json:
 
 
 def _check_what_is_served(body: Mapping[str, Any]) -> None:
-    if not _VM_SIZE.fullmatch(body["vmSize"]):
-        raise errors.invalid_property_value("vmSize", body["vmSize"], "The VM size is not known")
+    if not is_well_formed(body["vmSize"]):
+        raise _unknown_vm_size(body["vmSize"])
     check_image(body["virtualMachineConfiguration"])
 
 

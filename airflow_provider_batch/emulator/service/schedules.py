@@ -15,6 +15,8 @@ from airflow_provider_batch.emulator.model.schedules import (
     JobScheduleSpec,
     ScheduleConfiguration,
 )
+from airflow_provider_batch.emulator.model.sizes import SizeList
+from airflow_provider_batch.emulator.service.auto_pools import check_auto_pool_size
 from airflow_provider_batch.emulator.service.checks import check_display_name, check_id, within
 from airflow_provider_batch.emulator.service.jobs import JOB_LIST, job_spec
 from airflow_provider_batch.emulator.service.results import Found, check_readable
@@ -44,14 +46,16 @@ _LIST = Listing("jobschedules", JOB_SCHEDULE, JOB_SCHEDULES, _position)
 class JobSchedules:
     """The operations on job schedules."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, sizes: SizeList) -> None:
         self._engine = engine
+        self._sizes = sizes
 
     def create(self, body: Json) -> datetime:
         """Create a job schedule; its first job may exist at once."""
         check_id(body["id"])
         check_display_name(body)
         spec = _spec_of(body["id"], {name: value for name, value in body.items() if name != "id"})
+        self._check(spec)
         with self._engine.reading() as state:
             self._engine.feed(events.CreateJobSchedule(self._engine.now(), spec))
             return state.schedule(spec.id).last_modified
@@ -91,7 +95,10 @@ class JobSchedules:
 
     def _change(self, schedule_id: str, definition: Json, conditions: Conditions) -> datetime:
         with self._engine.reading() as state:
-            spec = _spec_of(state.schedule(schedule_id).id, definition)
+            present = state.schedule(schedule_id).spec
+            spec = _spec_of(present.id, definition)
+            if spec.job != present.job:
+                self._check(spec)
             event = events.UpdateJobSchedule(self._engine.now(), schedule_id, spec, conditions=conditions)
             return self._verb(event)
 
@@ -110,6 +117,10 @@ class JobSchedules:
     def delete(self, schedule_id: str, conditions: Conditions) -> None:
         """Delete a schedule with all its jobs."""
         self._engine.feed(events.DeleteJobSchedule(self._engine.now(), schedule_id, conditions=conditions))
+
+    def _check(self, spec: JobScheduleSpec) -> None:
+        with within("jobSpecification"):
+            check_auto_pool_size(spec.job, self._sizes)
 
     def _verb(self, event: events.JobScheduleVerb) -> datetime:
         with self._engine.reading() as state:

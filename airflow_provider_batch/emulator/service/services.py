@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_provider_batch.emulator.engine.engine import Engine
+from airflow_provider_batch.emulator.model.sizes import SizeList
 from airflow_provider_batch.emulator.service.account import Account
 from airflow_provider_batch.emulator.service.applications import Applications
 from airflow_provider_batch.emulator.service.assumptions import AssumptionSwitches
@@ -39,19 +40,19 @@ class Services:
     assumptions: AssumptionSwitches
 
     @classmethod
-    def over(cls, engine: Engine) -> Services:
+    def over(cls, engine: Engine, sizes: SizeList) -> Services:
         """Build them all."""
         return cls(
             Account(),
             Applications(engine),
-            Pools(engine),
+            Pools(engine, sizes),
             AutoScaling(engine),
             Nodes(engine),
             NodeUsers(engine),
             NodeLogs(engine),
             Usage(engine),
-            Jobs(engine),
-            JobSchedules(engine),
+            Jobs(engine, sizes),
+            JobSchedules(engine, sizes),
             Tasks(engine),
             Files(engine),
             AssumptionSwitches(engine),

@@ -153,11 +153,11 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         """
         from airflow_provider_batch.domain.labels import pool_labels
         from airflow_provider_batch.domain.pool_adoption import adopt_pool
-        from airflow_provider_batch.hooks.quotas import quota_warning
+        from airflow_provider_batch.hooks.new_pools import check_new_pool
         from airflow_provider_batch.operators.estimates import log_estimate
 
         body = self._body()
-        yield from quota_warning(body, self.hook.connection, self.log)
+        yield from check_new_pool(body, self.hook.connection, self.log)
         adopted = yield from adopt_pool(
             body, pool_labels(self.work(context)), update=self.update == "allowed"
         )

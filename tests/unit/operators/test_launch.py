@@ -13,7 +13,8 @@ from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.domain.quotas import Quotas
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
-from airflow_provider_batch.hooks import quotas as hook_quotas
+from airflow_provider_batch.hooks import new_pools
+from airflow_provider_batch.hooks.new_pools import ManagedAccount
 from airflow_provider_batch.operators.group_graph import definition_of
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from tests.unit.domain.fake_batch import service_error
@@ -258,8 +259,9 @@ def test_what_the_pool_of_the_job_lacks_is_said_before_the_job_is_created(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(hook_quotas, "names_management", lambda connection: True)
-    monkeypatch.setattr(hook_quotas, "account_quotas", lambda connection, log: Quotas(dedicated_cores=1))
+    monkeypatch.setattr(new_pools, "names_management", lambda connection: True)
+    monkeypatch.setattr(ManagedAccount, "quotas", lambda account: Quotas(dedicated_cores=1))
+    monkeypatch.setattr(ManagedAccount, "region", lambda account: None)
     brought = {name: value for name, value in POOL_BODY.items() if name != "id"}
     auto_pool = {"poolLifetimeOption": "job", "pool": brought}
     with film(batch_pool_id=None, batch_job={"poolInfo": {"autoPoolSpecification": auto_pool}}) as group:

@@ -1,0 +1,124 @@
+"""
+The VM size of a pool that is to be created, looked up in the sizes that Batch has in the account's region.
+
+The service refuses a size that it does not know without saying what is wrong ("one of the properties ... is
+invalid"), and one that it knows and the region lacks only when the nodes are to come. Here both are refused
+before anything is created.
+
+Source: Location - List Supported Virtual Machine Skus, management API 2025-06-01.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+from typing import Any
+
+from airflow_provider_batch.domain import ids, requests
+from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
+from airflow_provider_batch.domain.states import lower
+from airflow_provider_batch.exceptions import AzureBatchError, SpecError
+
+__all__ = ["RegionSizes", "check_vm_size", "nearest_sizes"]
+
+_SHOWN = 3
+#: names that have less in common are no help
+_SIMILAR = 0.6
+_FIGURE = re.compile(r"[0-9]+")
+
+
+@dataclass(frozen=True)
+class RegionSizes:
+    """
+    What Batch has in a region.
+
+    :param region: for example ``westeurope``.
+    :param sizes: names of VM sizes, in any case.
+    """
+
+    region: str
+    sizes: Sequence[str]
+
+    def check(self, vm_size: str, path: str) -> None:
+        """
+        Refuse a VM size that Batch does not have there; of a region without sizes, nothing is known.
+
+        :param vm_size: its case does not count.
+        :param path: what is said to be wrong.
+        :raises SpecError: with the nearest sizes.
+        """
+        known = [size.lower() for size in self.sizes]
+        if not known or vm_size.lower() in known:
+            return
+        near = " or ".join(repr(size) for size in nearest_sizes(vm_size, known))
+        remedy = f"'az batch location list-skus --location {self.region}' shows all {len(known)}"
+        raise SpecError(
+            path,
+            f"Batch has no VM size {vm_size!r} in {self.region}; "
+            + (f"did you mean {near}? ({remedy})" if near else remedy),
+        )
+
+
+def nearest_sizes(vm_size: str, known: Sequence[str]) -> list[str]:
+    """
+    Return the few sizes whose names are most like another one; pure.
+
+    The same figure (mostly the number of cores) and the same family count more than other letters, and what
+    has neither is another machine.
+
+    :param vm_size: what is meant, in any case.
+    :param known: names in lower case.
+    """
+    wanted = _without_tier(vm_size.lower())
+    scores = {}
+    for size in known:
+        name = _without_tier(size)
+        kinship = 0.2 * (_figure(name) == _figure(wanted)) + 0.1 * (name[:1] == wanted[:1])
+        alike = SequenceMatcher(None, wanted, name).ratio()
+        if kinship and alike >= _SIMILAR:
+            scores[size] = alike + kinship
+    # Of equals the last by name: mostly the newer generation.
+    return sorted(scores, key=lambda size: (scores[size], size), reverse=True)[:_SHOWN]
+
+
+def _without_tier(vm_size: str) -> str:
+    return vm_size.partition("_")[2] or vm_size
+
+
+def _figure(name: str) -> str:
+    found = _FIGURE.search(name)
+    return found[0] if found else ""
+
+
+def check_vm_size(pool: Mapping[str, Any], region: Callable[[], RegionSizes | None], path: str) -> Flow[None]:
+    """
+    Flow: refuse the VM size of a pool that is to be created when the region lacks it.
+
+    Of a pool that exists, nothing is asked. What cannot be known is no error: the service judges for itself.
+
+    :param pool: the pool (REST JSON); with our labels when it has no id, since the service makes that.
+    :param region: reads what Batch has in the account's region, when it is needed; None when that cannot be
+        known.
+    :param path: what the pool is called in messages.
+    :raises SpecError: naming the field, the region and the nearest sizes.
+    """
+    try:
+        exists = yield from _exists(pool)
+    except AzureBatchError as error:
+        yield Log(f"The VM size is not looked up: {error}")
+        return
+    if not exists and (there := region()) is not None:
+        there.check(str(pool["vmSize"]), f"{path}.vmSize")
+
+
+def _exists(pool: Mapping[str, Any]) -> Flow[bool]:
+    if "id" in pool:
+        found = yield from get_or_none(requests.get_pool(str(pool["id"]), ("id", "state")))
+        return found is not None and lower(found.json.get("state")) != "deleting"
+    owner = ids.named_value(pool.get("metadata"), ids.OWNER)
+    if owner is None:
+        return False
+    others = yield from pages(requests.list_pools(("id", "metadata")))
+    return any(ids.named_value(other.get("metadata"), ids.OWNER) == owner for other in others)
