@@ -17,7 +17,7 @@ Example::
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection, Generator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
@@ -196,8 +196,10 @@ __all__ = [
     "drive_async",
     "get_or_none",
     "pages",
+    "pages_and_time",
     "shared",
     "tasks_of",
+    "time_of",
     "utc",
 ]
 
@@ -255,13 +257,46 @@ def pages(request: Request) -> Flow[list[Mapping[str, Any]]]:
     :param request: request of the first page.
     :return: all elements of ``value``.
     """
-    elements: list[Mapping[str, Any]] = []
+    return _elements((yield from _all_pages(request)))
+
+
+def pages_and_time(request: Request) -> Flow[tuple[list[Mapping[str, Any]], datetime]]:
+    """
+    Flow: read a list to its end, and see what time it is where the list comes from.
+
+    :param request: request of the first page.
+    :return: all elements of ``value``; the time when the first page was sent: what has changed while the
+        others were read is later.
+    """
+    read = yield from _all_pages(request)
+    return _elements(read), (yield from time_of(read[0]))
+
+
+def time_of(answer: Answer) -> Flow[datetime]:
+    """
+    Flow: see what time it was where an answer comes from, when it was sent.
+
+    Times that the service tells are compared with this: the clock of a worker may be wrong. It counts only
+    where the answer does not say.
+
+    :param answer: any answer of the service.
+    """
+    now: datetime = answer.date or (yield Now())
+    return now
+
+
+def _all_pages(request: Request) -> Flow[list[Answer]]:
+    read: list[Answer] = []
     following: Request | None = request
     while following is not None:
         answer: Answer = yield following
-        elements += answer.json.get("value", ())
+        read.append(answer)
         following = next_page(request, answer)
-    return elements
+    return read
+
+
+def _elements(read: Iterable[Answer]) -> list[Mapping[str, Any]]:
+    return [element for answer in read for element in answer.json.get("value", ())]
 
 
 def get_or_none(request: Request) -> Flow[Answer | None]:

@@ -3,7 +3,8 @@ Pools that hold nodes for nobody: how they are recognised, and how they are give
 
 A pool is idle when it has nodes, no job on it has a task that waits or runs, and nothing about it has
 happened for a grace time: no node came, left or ended a task, no job came. What is decided from is exact:
-unfinished tasks are listed, since counts lag behind, and a node says since when it is idle.
+unfinished tasks are listed, since counts lag behind, a node says since when it is idle, and how long ago that
+was is told by the service's own clock.
 
 What could be seen in two ways:
 
@@ -29,7 +30,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, TypeAlias
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Flow, Log, Now, get_or_none, pages, utc
+from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages, pages_and_time, time_of, utc
 from airflow_provider_batch.domain.labels import Owner, owner_of
 from airflow_provider_batch.domain.node_hours import NO_HOURS, NodeHours, PoolMachines, hours_between
 from airflow_provider_batch.domain.requests import Answer
@@ -132,12 +133,13 @@ def judge(
     :param pool: the pool as the service sent it.
     :param nodes: its nodes.
     :param open_jobs: jobs on it that have not completed.
-    :param now: the time.
+    :param now: the service's time.
     :param grace: time in which nothing may have happened.
     """
     machines = PoolMachines.read(pool, nodes)
     billing = [node for node in nodes if lower(node.get("state")) not in ("preempted", "deallocated")]
     since = max(_last_changes(pool, billing, open_jobs), default=now)
+    now = max(now, since)  # a change of this very second, or one that came while it was looked
     an_hour = sum((NodeHours.of(machines.machine(str(node["id"])), 1.0) for node in billing), NO_HOURS)
     idle_hours = hours_between(since, now)
     return PoolUse(
@@ -204,7 +206,7 @@ def look_at_our_pools(deployment_id: str, grace: timedelta) -> Flow[list[PoolUse
     :param deployment_id: only pools of this Airflow; empty for pools of an Airflow without a name.
     :param grace: time in which nothing may have happened.
     """
-    listed = yield from pages(requests.list_pools(_POOL_SELECT))
+    listed, now = yield from pages_and_time(requests.list_pools(_POOL_SELECT))
     owned = [(pool, owner_of(pool)) for pool in listed]
     ours = [pool for pool, owner in owned if owner is not None and owner.deployment_id == deployment_id]
     if not ours:
@@ -212,7 +214,7 @@ def look_at_our_pools(deployment_id: str, grace: timedelta) -> Flow[list[PoolUse
     jobs = yield from _open_jobs()
     found = []
     for pool in ours:
-        found.append((yield from _look(pool, jobs, grace)))
+        found.append((yield from _look(pool, jobs, now, grace)))
     return found
 
 
@@ -226,14 +228,17 @@ def look_at_pool(batch_pool_id: str, grace: timedelta) -> Flow[PoolUse | None]:
     pool: Answer | None = yield from get_or_none(requests.get_pool(batch_pool_id, _POOL_SELECT))
     if pool is None:
         return None
-    return (yield from _look(pool.json, (yield from _open_jobs()), grace))
+    now = yield from time_of(pool)
+    return (yield from _look(pool.json, (yield from _open_jobs()), now, grace))
 
 
 def _open_jobs() -> Flow[list[Mapping[str, Any]]]:
     return (yield from pages(requests.list_jobs(_JOB_SELECT, "state ne 'completed'")))
 
 
-def _look(pool: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]], grace: timedelta) -> Flow[PoolUse]:
+def _look(
+    pool: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]], now: datetime, grace: timedelta
+) -> Flow[PoolUse]:
     on_it = []
     for job in jobs:
         if _pool_of(job).lower() == str(pool["id"]).lower():
@@ -242,7 +247,7 @@ def _look(pool: Mapping[str, Any], jobs: Iterable[Mapping[str, Any]], grace: tim
         nodes = yield from pages(requests.list_nodes(str(pool["id"]), _NODE_SELECT))
     except BatchNotFoundError:
         nodes = []
-    return judge(pool, nodes, on_it, (yield Now()), grace)
+    return judge(pool, nodes, on_it, now, grace)
 
 
 def _pool_of(job: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timezone
 from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -71,6 +72,17 @@ class Answer:
         """The ETag of the resource, without quotes; absent on lists, nodes, counts and DELETE."""
         value = self.headers.get("etag")
         return value.strip('"') if value else None
+
+    @property
+    def date(self) -> datetime | None:
+        """The service's own time when it answered, in whole seconds, UTC; None when it does not say."""
+        from email.utils import parsedate_to_datetime
+
+        try:
+            found = parsedate_to_datetime(self.headers.get("date", ""))
+        except (OverflowError, ValueError):
+            return None
+        return found.astimezone(timezone.utc) if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,7 @@ def build_app(engine: Engine, settings: Settings, clock: ScaledClock) -> ASGIApp
     planes = Planes(service, ManagementRoutes(management, access, counter, clock))
     # Order: what comes first sees the request first.
     middleware = [
-        Middleware(StandardHeaders),
+        Middleware(StandardHeaders, clock=clock),
         Middleware(ErrorBodies, clock=clock, assumptions=lambda: engine.assumptions),
         Middleware(LocalHosts, allowed=settings.allowed_hosts),
         Middleware(BodyLimit),
@@ -184,6 +184,7 @@ def serve(settings: Settings, listener: socket.socket, listening: Callable[[], N
             log_level=settings.log_level,
             access_log=settings.log_level in ("info", "debug"),
             server_header=False,
+            date_header=False,
             lifespan="off",
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,

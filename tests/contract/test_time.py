@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,13 @@ def test_requests_are_dated_by_the_computers_clock_whatever_the_time_is_here(sti
     here = datetime.fromisoformat(still.now()[:19] + "+00:00")
     assert here - datetime.now(timezone.utc) > timedelta(hours=20)
     assert send(still, "GET", "/pools").status == 200
+
+
+def test_answers_are_dated_by_the_time_here(still: EmulatorProcess):
+    still.advance(86_400)
+    here = datetime.fromisoformat(still.now()[:19] + "+00:00")
+    for path in ("/pools", "/pools/absent", "/_emulator/health"):
+        assert parsedate_to_datetime(send(still, "GET", path).headers["date"]) == here
 
 
 @pytest.mark.parametrize("seconds", [-1, "3", None, 1e12])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Now, drive, utc
+from airflow_provider_batch.domain.flow import drive
 from airflow_provider_batch.domain.idle_pools import give_up, look_at_our_pools, look_at_pool
 from airflow_provider_batch.domain.labels import pool_labels
 from airflow_provider_batch.domain.pool_adoption import adopt_pool
@@ -23,7 +23,6 @@ from airflow_provider_batch.operators import effects
 from airflow_provider_batch.operators.effects import WorkerEffects
 from airflow_provider_batch.operators.pools import reap
 from airflow_provider_batch.operators.pools.reap import AzureBatchReapPoolsOperator
-from airflow_provider_batch.sensors import idle_pool
 from airflow_provider_batch.sensors.idle_pool import AzureBatchIdlePoolSensor
 from tests.emulator_process import EmulatorProcess
 from tests.integration.conftest import CONN_ID, POOL, connection_json
@@ -44,25 +43,14 @@ def emulator(tmp_path: Path) -> Iterator[EmulatorProcess]:
 
 @pytest.fixture
 def account(emulator: EmulatorProcess, monkeypatch: pytest.MonkeyPatch) -> AzureBatchHook:
-    """The hook; workers take the emulator's time for theirs."""
+    """The hook; as the emulator's time is moved on, the worker's clock stays behind."""
     extra = {"account_url": emulator.url, "prices": '{"standard_d2s_v5": 0.5}'}
     monkeypatch.setenv(f"AIRFLOW_CONN_{CONN_ID.upper()}", connection_json(emulator, extra=extra))
-
-    class EmulatorTime(WorkerEffects):
-        def __call__(self, effect: Any) -> Any:
-            if isinstance(effect, Now):
-                return utc(emulator.now())
-            return super().__call__(effect)
-
-    for module in (reap, idle_pool):
-        monkeypatch.setattr(module, "WorkerEffects", EmulatorTime)
-    monkeypatch.setattr(effects, "EmulatorTime", EmulatorTime, raising=False)
     return AzureBatchHook(CONN_ID)
 
 
 def run(account: AzureBatchHook, flow: Any) -> Any:
-    perform = vars(effects)["EmulatorTime"](account.get_conn(), logging.getLogger(__name__))
-    return drive(flow, perform)
+    return drive(flow, WorkerEffects(account.get_conn(), logging.getLogger(__name__)))
 
 
 def make_pool(account: AzureBatchHook, batch_pool_id: str, labels: Any = LABELS, **changes: Any) -> None:
@@ -113,6 +101,17 @@ def test_only_idle_pools_with_labels_are_given_up(account: AzureBatchHook, emula
     wait_until(lambda: pool_of(account, "forgotten")["currentDedicatedNodes"] == 0)
     again = reaped(dry_run=False)["forgotten"]
     assert (again["done"], again["reason"]) == (None, "it has no nodes")
+
+
+def test_a_worker_whose_clock_is_ahead_gives_up_no_pool_that_was_just_used(
+    account: AzureBatchHook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_pool(account, "used")
+    ahead = SimpleNamespace(now=lambda zone: datetime.now(zone) + timedelta(hours=1))
+    monkeypatch.setattr(effects, "datetime", ahead)
+    found = reaped(dry_run=False)["used"]
+    assert found["done"] is None
+    assert found["reason"].startswith("something happened")
 
 
 def test_a_pool_whose_run_goes_on_is_kept(account: AzureBatchHook, emulator: EmulatorProcess) -> None:

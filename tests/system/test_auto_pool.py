@@ -1,4 +1,4 @@
-"""The example of a pool that comes with a job, in a real Airflow: the pool is there for the run, then gone."""
+"""The example of a pool that comes with a job, in a real Airflow: there for the run, then gone."""
 
 from __future__ import annotations
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from email.utils import format_datetime
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from airflow_provider_batch.emulator.clock import Clock
 
 _STANDARD = {
     "server": "Microsoft-HTTPAPI/2.0",
@@ -19,11 +22,15 @@ class StandardHeaders:
     """
     Give each request an id and each answer the service's standard headers.
 
-    There are never CORS headers: a web page must not be able to read an answer.
+    ``Date`` is the account's time: by it a client may judge the times that the account tells. There are never
+    CORS headers: a web page must not be able to read an answer.
+
+    :param clock: the account's time.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, clock: Clock) -> None:
         self.app = app
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -39,6 +46,7 @@ class StandardHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                headers["date"] = format_datetime(self._clock.now(), usegmt=True)
                 headers["request-id"] = request_id
                 headers.update(_STANDARD)
                 if echo and client_id:

@@ -18,7 +18,8 @@ class TimeControl:
     """
     Reads and moves the time that the account lives in.
 
-    The processes of tasks, and the dates of requests, stay in the computer's own time.
+    The processes of tasks, and the dates of requests, stay in the computer's own time; the dates of answers
+    are the account's.
     """
 
     def __init__(self, engine: Engine, clock: ScaledClock) -> None:

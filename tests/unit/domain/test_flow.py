@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.flow import Effect, Flow, Log, Now, Sleep, drive, drive_async, pages, utc
+from airflow_provider_batch.domain.flow import (
+    Effect,
+    Flow,
+    Log,
+    Now,
+    Sleep,
+    drive,
+    drive_async,
+    pages,
+    pages_and_time,
+    time_of,
+    utc,
+)
 from airflow_provider_batch.domain.requests import Answer
 from tests.unit.domain.fake_batch import Crash
 
@@ -132,6 +144,32 @@ def test_pages_are_read_to_the_end_and_a_link_leads_to_no_other_host() -> None:
     assert drive(pages(first), perform) == [{"id": "a"}, {"id": "b"}]
     assert [request.path for request in asked] == [first.path, first.path]
     assert asked[1].query == {"$select": "id", "$skiptoken": "1"}
+
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=timezone.utc)
+DATED = {"date": "Thu, 01 Jan 2026 12:00:00 GMT"}
+
+
+def test_the_time_is_that_of_the_first_page_and_the_own_clocks_only_where_the_service_says_none() -> None:
+    link = {"odata.nextLink": "https://batch/x?$skiptoken=1"}
+    later = {"date": "Thu, 01 Jan 2026 12:00:30 GMT"}
+    answers = [
+        Answer({"value": [{"id": "a"}], **link}, headers=DATED),
+        Answer({"value": [{"id": "b"}]}, headers=later),
+    ]
+    listed = iter(answers)
+    assert drive(pages_and_time(requests.list_pools()), lambda _: next(listed)) == (
+        [{"id": "a"}, {"id": "b"}],
+        NOON,
+    )
+    own = NOON.replace(hour=1)
+    for headers in ({}, {"date": "noon"}, {"date": ""}, {"date": "Thu, 99 Jan 2026 12:00:00 GMT"}):
+        assert drive(time_of(Answer(headers=headers)), lambda effect: own) == own
+
+
+@pytest.mark.parametrize("zone", ["GMT", "+0000", "-0000"])
+def test_the_date_of_an_answer_is_in_utc(zone: str) -> None:
+    assert Answer(headers={"date": f"Thu, 01 Jan 2026 12:00:00 {zone}"}).date == NOON
 
 
 @pytest.mark.parametrize(

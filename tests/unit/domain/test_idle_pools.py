@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_batch.domain.flow import Effect, Log, Now, drive
-from airflow_provider_batch.domain.idle_pools import OpenJob, PoolUse, ReapAction, give_up, judge
+from airflow_provider_batch.domain.idle_pools import (
+    OpenJob,
+    PoolUse,
+    ReapAction,
+    give_up,
+    judge,
+    look_at_our_pools,
+    look_at_pool,
+)
 from airflow_provider_batch.domain.labels import pool_labels
 from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.domain.requests import Answer, Request
@@ -154,7 +163,11 @@ def test_no_pool_with_work_or_news_is_ever_idle(nodes: list[dict[str, Any]], job
 
 
 class Account:
-    """A pool with an idle node, as it is at the second look; ``done`` is what was asked of the service."""
+    """
+    A pool with an idle node, as it is at the second look; ``done`` is what was asked of the service.
+
+    Its answers say what time it is, and the worker's clock says something else.
+    """
 
     def __init__(self, **changes: Any) -> None:
         self.pool: dict[str, Any] | None = pool(**changes)
@@ -164,18 +177,22 @@ class Account:
         self.done: list[tuple[str, Any]] = []
         self.refusal: Exception | None = None
         self.log: list[str] = []
+        self.headers = {"date": format_datetime(NOW, usegmt=True)}
+        self.worker_time = NOW
 
     def __call__(self, effect: Effect) -> Any:
         match effect:
             case Now():
-                return NOW
+                return self.worker_time
             case Log(text):
                 self.log.append(text)
                 return None
             case Request(operation="get_pool") if self.pool is None:
                 raise service_error("PoolNotFound")
             case Request(operation="get_pool"):
-                return Answer(json=self.pool or {})
+                return Answer(json=self.pool or {}, headers=self.headers)
+            case Request(operation="list_pools"):
+                return Answer(json={"value": [self.pool]}, headers=self.headers)
             case Request(operation="list_jobs"):
                 return Answer(json={"value": self.jobs})
             case Request(operation="list_tasks"):
@@ -194,6 +211,38 @@ class Account:
     def opens(self, batch_job_id: str, state: str = "active") -> None:
         opened = {"id": batch_job_id, "state": state, "creationTime": ago(500), "metadata": []}
         self.jobs.append({**opened, "poolInfo": {"poolId": "render"}})
+
+    def looks(self) -> list[PoolUse | None]:
+        """What each of the two ways to look at the pool sees."""
+        (ours,) = drive(look_at_our_pools(WORK.deployment_id, GRACE), self)
+        return [ours, drive(look_at_pool("render", GRACE), self)]
+
+
+@pytest.mark.parametrize("wrong_by", [timedelta(hours=-1), timedelta(), timedelta(hours=1)])
+def test_a_worker_whose_clock_is_wrong_judges_rightly(wrong_by: timedelta) -> None:
+    account = Account()
+    account.worker_time = NOW + wrong_by
+    account.nodes = [node(minutes=31)]
+    for use in account.looks():
+        assert use is not None
+        assert use.is_idle
+        assert use.hours.total == pytest.approx(31 / 60)
+    account.nodes = [node(minutes=29)]
+    assert [use and use.busy for use in account.looks()] == ["something happened 1740 s ago"] * 2
+
+
+def test_the_workers_clock_counts_only_where_the_service_does_not_say_the_time() -> None:
+    account = Account()
+    account.headers = {"date": "yesterday"}
+    account.worker_time = NOW - timedelta(hours=2) + GRACE
+    assert [use and use.is_idle for use in account.looks()] == [True, True]
+    account.worker_time -= timedelta(seconds=1)
+    assert [use and use.is_idle for use in account.looks()] == [False, False]
+
+
+def test_a_change_of_the_second_that_the_service_dates_its_answers_by_was_not_in_the_future() -> None:
+    use = judged(nodes=[node(minutes=-0.01)])
+    assert (use.busy, use.hours.total) == ("something happened 0 s ago", 0.0)
 
 
 def test_an_idle_pool_is_deleted_or_scaled_to_zero() -> None:

@@ -67,7 +67,7 @@ def run(
 
 
 def answering(app: ASGIApp) -> ASGIApp:
-    return StandardHeaders(ErrorBodies(app, ManualClock(), Assumptions))
+    return StandardHeaders(ErrorBodies(app, ManualClock(), Assumptions), ManualClock())
 
 
 def raising(error: Exception) -> ASGIApp:
