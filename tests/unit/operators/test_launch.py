@@ -12,6 +12,7 @@ from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.prices import read_price_settings
 from airflow_provider_batch.domain.quotas import Quotas
 from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.supported_sizes import RegionSizes
 from airflow_provider_batch.exceptions import BatchServiceError, BatchUnavailableError, SpecError
 from airflow_provider_batch.hooks import new_pools
 from airflow_provider_batch.hooks.new_pools import ManagedAccount
@@ -272,3 +273,21 @@ def test_what_the_pool_of_the_job_lacks_is_said_before_the_job_is_created(
     assert "The pool of the job may not get its nodes. 2 dedicated cores are needed" in text
     asked = worker.batch.operations()
     assert asked.index("list_pools") < asked.index("create_job")
+
+
+@pytest.mark.parametrize("brought", [False, True], ids=["batch_pool", "batch_job"])
+def test_a_vm_size_that_the_region_lacks_is_refused_before_anything_is_created(
+    worker: GroupWorker, monkeypatch: pytest.MonkeyPatch, brought: bool
+) -> None:
+    monkeypatch.setattr(new_pools, "names_management", lambda connection: True)
+    monkeypatch.setattr(
+        ManagedAccount, "region", lambda account: RegionSizes("norwayeast", ["Standard_D4s_v5"])
+    )
+    described = {name: value for name, value in POOL_BODY.items() if name != "id"}
+    job = {"poolInfo": {"autoPoolSpecification": {"poolLifetimeOption": "job", "pool": described}}}
+    how = {"batch_job": job} if brought else {"batch_pool": {**described, "id": "own"}}
+    with film(batch_pool_id=None, **how) as group:
+        member("a", "run")
+    with pytest.raises(SpecError, match=r"vmSize: Batch has no VM size 'standard_d2s_v5' in norwayeast"):
+        worker.launch(group)
+    assert not {"create_pool", "create_job"} & set(worker.batch.operations())
