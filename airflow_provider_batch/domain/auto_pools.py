@@ -8,35 +8,23 @@ Batch REST API 2025-06-01.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log
 from airflow_provider_batch.domain.labels import labelled
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.exceptions import BatchPoolUnusableError
+from airflow_provider_batch.specs.pool_info import AUTO_POOL, brings_pool
 
 __all__ = [
     "await_auto_pool",
-    "brings_pool",
     "brought_pool",
     "pool_goes_with",
     "pool_info",
     "pool_of",
     "scheduling_error",
 ]
-
-_AUTO_POOL: Final = "autoPoolSpecification"
-
-
-def brings_pool(job: Mapping[str, Any]) -> bool:
-    """
-    Tell whether a job comes with a pool of its own.
-
-    :param job: its body (REST JSON).
-    """
-    info = job.get("poolInfo")
-    return isinstance(info, Mapping) and _AUTO_POOL in info
 
 
 def pool_goes_with(job: Mapping[str, Any]) -> bool:
@@ -45,7 +33,7 @@ def pool_goes_with(job: Mapping[str, Any]) -> bool:
 
     :param job: its body (REST JSON).
     """
-    return brings_pool(job) and not job["poolInfo"][_AUTO_POOL].get("keepAlive")
+    return brings_pool(job) and not job["poolInfo"][AUTO_POOL].get("keepAlive")
 
 
 def pool_info(
@@ -61,7 +49,7 @@ def pool_info(
     """
     if not brings_pool(job):
         return {"poolId": batch_pool_id}
-    return {_AUTO_POOL: {**job["poolInfo"][_AUTO_POOL], "pool": brought_pool(job, labels)}}
+    return {AUTO_POOL: {**job["poolInfo"][AUTO_POOL], "pool": brought_pool(job, labels)}}
 
 
 def brought_pool(job: Mapping[str, Any], labels: Sequence[Mapping[str, str]]) -> dict[str, Any] | None:
@@ -75,7 +63,7 @@ def brought_pool(job: Mapping[str, Any], labels: Sequence[Mapping[str, str]]) ->
     """
     if not brings_pool(job):
         return None
-    return labelled(job["poolInfo"][_AUTO_POOL]["pool"], labels)
+    return labelled(job["poolInfo"][AUTO_POOL]["pool"], labels)
 
 
 def pool_of(job: Mapping[str, Any]) -> str | None:
@@ -120,7 +108,7 @@ def await_auto_pool(batch_job_id: str) -> Flow[str | None]:
             f"made, and the job has ended: {error}"
         )
     found = pool_of(job.json)
-    auto_pool = (job.json.get("poolInfo") or {}).get(_AUTO_POOL) or {}
+    auto_pool = (job.json.get("poolInfo") or {}).get(AUTO_POOL) or {}
     if found and auto_pool.get("keepAlive"):
         yield Log(
             f"Pool {found} was made for Batch job {batch_job_id} and outlives it (keepAlive): it bills until "

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_provider_batch import exceptions
-from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome, Verdict
+from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome
 from airflow_provider_batch.domain.report import summary
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchServiceError,

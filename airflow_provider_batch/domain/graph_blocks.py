@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, TypeAlias
 
 from airflow_provider_batch.domain.graph import Graph
-from airflow_provider_batch.domain.ids import MAX_ID_LENGTH
+from airflow_provider_batch.specs.legal_ids import MAX_ID_LENGTH
 
 __all__ = ["Block", "Dependencies", "dependencies", "integer_blocks", "planned_ids"]
 

@@ -25,7 +25,6 @@ from typing import Any
 from airflow_provider_batch.domain import collection, ids, polling, requests
 from airflow_provider_batch.domain.auto_pools import (
     await_auto_pool,
-    brings_pool,
     pool_goes_with,
     pool_info,
     pool_of,
@@ -58,6 +57,7 @@ from airflow_provider_batch.exceptions import (
     BatchOwnershipError,
     BatchServiceError,
 )
+from airflow_provider_batch.specs.pool_info import brings_pool
 
 __all__ = [
     "Generation",

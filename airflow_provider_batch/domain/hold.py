@@ -10,8 +10,10 @@ look is not known: by then Airflow may have taken it for dead.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from airflow_provider_batch.domain.requests import Answer
+if TYPE_CHECKING:
+    from airflow_provider_batch.domain.requests import Answer
 
 __all__ = ["Hold"]
 

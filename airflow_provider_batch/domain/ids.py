@@ -13,11 +13,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-#: longest id of a pool, job or task that the service accepts
-MAX_ID_LENGTH = 64
+from airflow_provider_batch.specs.legal_ids import MAX_ID_LENGTH
 
 _DIGEST_LENGTH = 12
-_LEGAL = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ILLEGAL_RUN = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -57,11 +55,6 @@ class WorkIdentity:
     def owner(self) -> str:
         """Who a Batch job or task of ours belongs to; written into it and compared before it is adopted."""
         return self.digest("owner")
-
-
-def is_legal_id(text: str) -> bool:
-    """Tell whether the service accepts ``text`` as the id of a pool, job or task."""
-    return _LEGAL.fullmatch(text) is not None
 
 
 def slug(text: str, length: int) -> str:

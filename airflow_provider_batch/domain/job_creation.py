@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow_provider_batch.domain import requests
-from airflow_provider_batch.domain.auto_pools import brings_pool
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Random, Sleep
 from airflow_provider_batch.exceptions import BatchQuotaError
+from airflow_provider_batch.specs.pool_info import brings_pool
 
 __all__ = ["ACTIVE_JOB_QUOTA", "create_job"]
 

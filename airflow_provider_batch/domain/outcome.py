@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from enum import Enum
 from typing import Any
 
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.states import TASK_COMPLETED, lower
+from airflow_provider_batch.domain.verdict import Verdict
 
 #: what a poll needs to know of a task; the last two say how much of its nodes it holds
 TASK_SELECT = (
@@ -28,16 +28,6 @@ TASK_SELECT = (
 )
 #: what a look at a task shows, shared or not: enough to take one that depends on no other
 LOOK_SELECT = (*TASK_SELECT, "eTag")
-
-
-class Verdict(str, Enum):
-    """What the end of a Batch task means for its Airflow task."""
-
-    SUCCESS = "success"
-    FAILED = "failed"
-    #: failed, and trying again is pointless
-    FAILED_FOR_GOOD = "failed_for_good"
-    SKIPPED = "skipped"
 
 
 @dataclass(frozen=True)

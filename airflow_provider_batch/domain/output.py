@@ -16,6 +16,7 @@ from typing import Any
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.domain.flow import Flow, Log, pages
 from airflow_provider_batch.domain.logtail import LineSplitter, chunks
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.domain.redaction import redact
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.exceptions import AzureBatchError, BatchServiceError
@@ -28,8 +29,6 @@ READ_BYTES = 256 * 1024
 READS_PER_POLL = 4
 #: reads of one stream when the task has ended
 READS_AT_THE_END = 64
-#: bytes of each stream that go into the Airflow log, unless the user says otherwise
-DEFAULT_CAP = 10 * 1024 * 1024
 #: bytes shown from the end of a stream whose middle was left out
 TAIL_BYTES = 16 * 1024
 

@@ -29,7 +29,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from airflow_provider_batch.domain import ids, polling, requests
-from airflow_provider_batch.domain.auto_pools import await_auto_pool, brings_pool, pool_info, pool_of
+from airflow_provider_batch.domain.auto_pools import await_auto_pool, pool_info, pool_of
 from airflow_provider_batch.domain.flow import Flow, Log, Now, Sleep, get_or_none, pages
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
 from airflow_provider_batch.domain.job_creation import create_job
@@ -48,6 +48,7 @@ from airflow_provider_batch.exceptions import (
     BatchServiceError,
     BatchTaskLostError,
 )
+from airflow_provider_batch.specs.pool_info import brings_pool
 
 #: life of a job between its creation and the end of its submission: an Airflow that dies in between leaves
 #: nothing behind that lives longer

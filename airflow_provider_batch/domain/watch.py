@@ -27,7 +27,8 @@ from airflow_provider_batch.domain.flow import (
     utc,
 )
 from airflow_provider_batch.domain.outcome import TASK_SELECT, TaskOutcome, read_outcome, run_of
-from airflow_provider_batch.domain.output import DEFAULT_CAP, OutputTail
+from airflow_provider_batch.domain.output import OutputTail
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.states import (
     JOB_CLOSED,

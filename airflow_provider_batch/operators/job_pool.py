@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_batch.domain.auto_pools import brings_pool
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs import decided_later, job_to_rest
+from airflow_provider_batch.specs.pool_info import brings_pool
 
 __all__ = ["LATER", "check_one_pool", "job_without_pool", "with_auto_pool", "without_auto_pool"]
 

@@ -17,12 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_provider_batch.domain import ids
-from airflow_provider_batch.domain.auto_pools import brings_pool, brought_pool
-from airflow_provider_batch.domain.graph import Graph
-from airflow_provider_batch.domain.graph_blocks import Block, dependencies, integer_blocks, planned_ids
-from airflow_provider_batch.domain.labels import pool_labels, with_ours
-from airflow_provider_batch.domain.polling import is_transient
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
@@ -38,7 +32,6 @@ from airflow_provider_batch.operators.group_graph import (
     launch_graph,
     static_graph,
 )
-from airflow_provider_batch.operators.identity import group_identity
 from airflow_provider_batch.operators.job_pool import (
     check_one_pool,
     job_without_pool,
@@ -48,11 +41,14 @@ from airflow_provider_batch.operators.job_pool import (
 from airflow_provider_batch.operators.run_states import RunStates, states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
+from airflow_provider_batch.specs.pool_info import brings_pool
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.graph import Graph
+    from airflow_provider_batch.domain.graph_blocks import Block
     from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
     from airflow_provider_batch.specs import JobSpec, PoolSpec
 
@@ -212,8 +208,11 @@ class AzureBatchLaunchOperator(BaseOperator):
         :param context: the template context.
         :return: what the members need to know.
         """
+        from airflow_provider_batch.domain.auto_pools import brought_pool
         from airflow_provider_batch.domain.explain import explain
+        from airflow_provider_batch.domain.graph_blocks import integer_blocks
         from airflow_provider_batch.domain.group_job import Launched, Opening, prepare_pool
+        from airflow_provider_batch.domain.labels import pool_labels
         from airflow_provider_batch.hooks.new_pools import check_new_pool
 
         try:
@@ -265,6 +264,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         :param hook: hook of the group's connection.
         """
         from airflow_provider_batch.domain.group_job import GroupJobPlan
+        from airflow_provider_batch.operators.identity import group_identity
 
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
         job = self._job_body()
@@ -394,6 +394,9 @@ class AzureBatchLaunchOperator(BaseOperator):
         self, plan: GroupJobPlan, graph: Graph, rendered: _Rendered, blocks: Mapping[str, Block]
     ) -> Iterator[dict[str, Any]]:
         """Yield the tasks to add, parents before children."""
+        from airflow_provider_batch.domain import ids
+        from airflow_provider_batch.domain.graph_blocks import dependencies, planned_ids
+        from airflow_provider_batch.domain.labels import with_ours
         from airflow_provider_batch.domain.submission import task_fingerprint
 
         planned_id = planned_ids(ids.member_task_id, blocks)
@@ -427,6 +430,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             hook.close()
 
     def _next_try_takes_over(self, context: Any, error: BaseException) -> bool:
+        from airflow_provider_batch.domain.polling import is_transient
+
         task_instance = context["ti"]
         if not isinstance(error, AzureBatchError) or not is_transient(error):
             return False

@@ -21,13 +21,9 @@ from airflow.providers.common.compat.sdk import (
     conf,
 )
 
-from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.flow import Flow, drive
 from airflow_provider_batch.domain.hold import Hold
-from airflow_provider_batch.domain.ids import is_legal_id
-from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
-from airflow_provider_batch.domain.output import DEFAULT_CAP
-from airflow_provider_batch.domain.polling import is_transient
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.hooks.secrets import mask_sas
@@ -38,9 +34,7 @@ from airflow_provider_batch.links.portal import (
     account_resource_id,
     portal_urls,
 )
-from airflow_provider_batch.operators.effects import Stopped, WorkerEffects
 from airflow_provider_batch.operators.group_settings import batch_group_of
-from airflow_provider_batch.operators.identity import work_identity
 from airflow_provider_batch.operators.job_pool import (
     LATER,
     check_one_pool,
@@ -50,13 +44,15 @@ from airflow_provider_batch.operators.job_pool import (
 )
 from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
+from airflow_provider_batch.specs.legal_ids import is_legal_id
 from airflow_provider_batch.specs.pool_identities import check_references
-from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
-from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_provider_batch.domain.ending import Ending
+    from airflow_provider_batch.domain.flow import Flow
+    from airflow_provider_batch.domain.outcome import ExitCodeRules
     from airflow_provider_batch.domain.submission import Submission, TaskPlan
     from airflow_provider_batch.specs import JobSpec, PoolSpec, ResourceFile, TaskSpec
 
@@ -374,7 +370,9 @@ class AzureBatchTaskOperator(BaseOperator):
     def _execute(self, context: Context, refused: Mapping[str, Any] | None) -> dict[str, Any] | None:
         # A kill may come at any time from here on, and had better find its own modules loaded.
         from airflow_provider_batch.domain import termination  # noqa: F401
+        from airflow_provider_batch.domain.ending import Ending
         from airflow_provider_batch.domain.watch import WatchOptions, watch
+        from airflow_provider_batch.operators import effects  # noqa: F401
 
         try:
             self._work = self._make_work(context, refused)
@@ -416,6 +414,8 @@ class AzureBatchTaskOperator(BaseOperator):
         :param context: the template context.
         :param event: the ending that the trigger saw.
         """
+        from airflow_provider_batch.domain.ending import Ending
+
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
         if "refused" in event:
@@ -437,13 +437,20 @@ class AzureBatchTaskOperator(BaseOperator):
         # own, and nothing that is asked of Airflow.
         hook = self.hook.another_session()
         try:
-            effects = WorkerEffects(hook.get_conn(), self.log, hold=self._hold)
-            drive(_kill(self._work, self._submission), effects)
+            self._run_kill(self._work, hook)
         finally:
             hook.close()
 
+    def _run_kill(self, work: _Work, hook: AzureBatchHook) -> None:
+        from airflow_provider_batch.domain.flow import drive
+        from airflow_provider_batch.operators.effects import WorkerEffects
+
+        drive(_kill(work, self._submission), WorkerEffects(hook.get_conn(), self.log, hold=self._hold))
+
     def _next_try_takes_over(self, context: Context, error: BaseException) -> bool:
         """Tell whether to leave what runs to the retry: that the service gave no answer does not end it."""
+        from airflow_provider_batch.domain.polling import is_transient
+
         task_instance: Any = context["ti"]
         if not isinstance(error, AzureBatchError) or not is_transient(error):
             return False
@@ -454,21 +461,26 @@ class AzureBatchTaskOperator(BaseOperator):
         if self._work is None:
             return
         try:
-            effects = WorkerEffects(self.hook.get_conn(), self.log, hold=self._hold)
-            drive(_kill(self._work, self._submission), effects)
+            self._run_kill(self._work, self.hook)
         except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
             self.log.error("What was submitted could not be looked for, and may run on: %s", error)
 
     def _check_not_killed(self) -> None:
+        from airflow_provider_batch.operators.effects import Stopped
+
         if self._killed:
             raise Stopped
 
     @property
     def _rules(self) -> ExitCodeRules:
+        from airflow_provider_batch.domain.outcome import ExitCodeRules
+
         return ExitCodeRules(skip=tuple(self.skip_on_exit_code), fail_for_good=tuple(self.fail_on_exit_code))
 
     def _run(self, flow: Flow[Any]) -> Any:
+        from airflow_provider_batch.domain.flow import drive
         from airflow_provider_batch.hooks.prices import price_table
+        from airflow_provider_batch.operators.effects import WorkerEffects
 
         port, prices = self.hook.get_conn(), partial(price_table, self.hook.connection, log=self.log)
         return drive(flow, WorkerEffects(port, self.log, lambda: self._killed, self._hold, prices))
@@ -503,6 +515,7 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _make_plan(self, context: Context) -> TaskPlan:
         from airflow_provider_batch.domain.submission import TaskPlan
+        from airflow_provider_batch.operators.identity import work_identity
 
         pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
         task, job = self.task_body(), self._job_body()
@@ -520,6 +533,7 @@ class AzureBatchTaskOperator(BaseOperator):
     def _publish(self, context: Context, submission: Submission) -> None:
         """Make ids and links available while the task runs."""
         from airflow_provider_batch.domain.claim import Claim
+        from airflow_provider_batch.triggers.task_instance import CLAIM_KEY
 
         task_instance: Any = context["ti"]
         ids = {
@@ -556,6 +570,7 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def _wait_in_triggerer(self, context: Context, submission: Submission, deadline: datetime | None) -> None:
         from airflow_provider_batch.triggers.task import AzureBatchTaskTrigger
+        from airflow_provider_batch.triggers.worker_endings import endings_for_a_worker
 
         task_instance: Any = context["ti"]
         self.defer(

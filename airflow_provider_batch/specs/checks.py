@@ -7,7 +7,6 @@ in a number's place is read as 5.
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
@@ -16,6 +15,7 @@ from typing import Any, Final
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs.durations import from_iso8601, to_iso8601
 from airflow_provider_batch.specs.kinds import TEXTS, Kind, Member, members
+from airflow_provider_batch.specs.legal_ids import is_legal_id
 from airflow_provider_batch.specs.rules import RULES
 from airflow_provider_batch.specs.schema import API_VERSION, JOB, POOL, RETIRED, TASK
 from airflow_provider_batch.specs.templates import decided_later
@@ -24,7 +24,6 @@ from airflow_provider_batch.specs.templates import decided_later
 #: (MAX_ARG_STRLEN), and ``/bin/bash -c '...'`` is one. The service documents no limit of its own.
 COMMAND_LINE_BYTES: Final = 131_071
 
-_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _INTEGER: Final = re.compile(r"\s*[+-]?\d+\s*", re.ASCII)
 _BOOLEANS: Final = {"true": True, "false": False}
 #: fields that only look as if they belonged there
@@ -92,6 +91,8 @@ def _unknown(name: Any, known: Mapping[str, Member], definition: str) -> str:
         return "the service makes the id of a job's own pool; auto_pool_id_prefix is how it begins"
     if name in RETIRED and definition in (POOL, JOB, TASK, "BatchPoolSpecification", "BatchPoolInfo"):
         return f"not a field of API {API_VERSION}: {RETIRED[name]}"
+    import difflib  # for a message only; a DAG file imports this module each time that it is parsed
+
     close = difflib.get_close_matches(name.lower(), squashed, n=1, cutoff=0.6)
     if close:
         return f"unknown field; did you mean {squashed[close[0]]!r}?"
@@ -148,7 +149,7 @@ def _quoted(value: Any, kind: Kind) -> str:
 
 def _id(value: Any, kind: Kind, path: str) -> str:
     text = _text(value, kind, path)
-    if not _ID.fullmatch(text):
+    if not is_legal_id(text):
         raise SpecError(
             path,
             "must be 1 to 64 letters, digits, hyphens and underscores,"

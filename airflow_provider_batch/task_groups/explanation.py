@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow_provider_batch.domain.explain import explain
 from airflow_provider_batch.domain.graph import UNKNOWN_WIDTH
-from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.operators.group_graph import batch_members, static_graph
 from airflow_provider_batch.operators.member_values import parse_time_width
 from airflow_provider_batch.task_groups.limits import limits_without_effect

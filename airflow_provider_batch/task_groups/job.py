@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from airflow.providers.common.compat.sdk import TaskGroup
 from airflow.triggers.base import StartTriggerArgs
 
-from airflow_provider_batch.domain.graph import Graph
-from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.operators.finish import AzureBatchFinishOperator, DeletionPolicy
@@ -40,6 +39,7 @@ from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS, MIRRORS_SU
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from airflow_provider_batch.domain.graph import Graph
     from airflow_provider_batch.specs import JobSpec, PoolSpec
 
 __all__ = ["AzureBatchJobTaskGroup", "batch_job"]

@@ -8,7 +8,7 @@ from typing import Any
 from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccessEvent, TriggerEvent
 
 from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.triggers.task_instance import set_xcom
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 

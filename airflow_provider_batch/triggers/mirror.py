@@ -17,11 +17,12 @@ from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import drive_async
 from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.mirror import OUTPUT_SAVED_AFTER, MirrorPlan, find_task
-from airflow_provider_batch.domain.outcome import ExitCodeRules, Verdict
-from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.outcome import ExitCodeRules
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.domain.polling import REFUSAL_PATIENCE, Pace, is_refusal, is_transient
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, watch
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.links.portal import AzureBatchTaskLink, portal_urls

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import Flow, drive_async
 from airflow_provider_batch.domain.outcome import ExitCodeRules
-from airflow_provider_batch.domain.output import DEFAULT_CAP
+from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.watch import WatchOptions, watch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow_provider_batch.domain.outcome import Verdict
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.triggers.arguments import given_arguments
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_3_PLUS, MIRRORS_SUPPORTED
 

@@ -15,6 +15,7 @@ from airflow_provider_batch.domain.requests import Answer, Request
 from airflow_provider_batch.exceptions import BatchConflictError, BatchOwnershipError, BatchServiceError
 from airflow_provider_batch.hooks.batch import AzureBatchAsyncHook, AzureBatchHook
 from airflow_provider_batch.operators.effects import WorkerEffects
+from airflow_provider_batch.specs.legal_ids import MAX_ID_LENGTH
 from tests.emulator_process import EmulatorProcess
 from tests.integration.conftest import CONN_ID, POOL
 
@@ -45,7 +46,7 @@ def job(account: Account, request: pytest.FixtureRequest) -> str:
     """Id of a new job on a pool without nodes: nothing runs."""
     with contextlib.suppress(BatchConflictError):  # another test made it
         account.hook.send(requests.create_pool(EMPTY_POOL))
-    job_id = ids.slug(request.node.name, ids.MAX_ID_LENGTH)
+    job_id = ids.slug(request.node.name, MAX_ID_LENGTH)
     body = {"id": job_id, "poolInfo": {"poolId": "empty"}, "usesTaskDependencies": True}
     account.hook.send(requests.create_job(body))
     return job_id

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, TaskDeferred
 
-from airflow_provider_batch.domain.ids import is_legal_id
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from airflow_provider_batch.links.portal import AzureBatchPoolLink, account_resource_id, portal_urls
 from airflow_provider_batch.specs import decided_later, from_iso8601, to_iso8601
+from airflow_provider_batch.specs.legal_ids import is_legal_id
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -175,7 +175,7 @@ class PoolOperator(BaseOperator):
         :param event: the ending that the trigger saw.
         """
         from airflow_provider_batch.domain.ending import Ending
-        from airflow_provider_batch.domain.outcome import Verdict
+        from airflow_provider_batch.domain.verdict import Verdict
 
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")

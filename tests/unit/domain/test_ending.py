@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_batch import exceptions
 from airflow_provider_batch.domain.ending import Ending
-from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome, Verdict
+from airflow_provider_batch.domain.outcome import ExitCodeRules, TaskOutcome
+from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchServiceError,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
+from airflow_provider_batch.specs.legal_ids import is_legal_id
 from tests.unit.domain.plans import WORK
 
 TEXTS = st.text(alphabet="aAbZ0-_. ß/", max_size=80)
@@ -28,8 +29,8 @@ WORKS = st.builds(
 
 @given(WORKS, st.integers(1, 1000))
 def test_ids_are_legal(work: WorkIdentity, number: int) -> None:
-    assert ids.is_legal_id(ids.job_id(work, number))
-    assert ids.is_legal_id(ids.task_id(work, number))
+    assert is_legal_id(ids.job_id(work, number))
+    assert is_legal_id(ids.task_id(work, number))
 
 
 @given(st.lists(st.tuples(WORKS, st.integers(1, 3)), max_size=20, unique=True))
@@ -67,14 +68,14 @@ def test_a_mapped_task_shows_its_index() -> None:
 
 @pytest.mark.parametrize("text", ["", "a b", "a.b", "ä", "a\n", "a" * 65, "a/b"])
 def test_what_the_service_refuses_is_not_legal(text: str) -> None:
-    assert not ids.is_legal_id(text)
+    assert not is_legal_id(text)
 
 
 @given(TEXTS, st.integers(1, 64))
 def test_a_slug_is_legal_and_as_short_as_wanted(text: str, length: int) -> None:
     found = ids.slug(text, length)
     assert len(found) <= length
-    assert ids.is_legal_id(found)
+    assert is_legal_id(found)
 
 
 @pytest.mark.parametrize(
@@ -103,7 +104,7 @@ MEMBERS = st.tuples(TEXTS, st.integers(-1, 12))
 
 @given(GROUPS, st.integers(1, 1000))
 def test_ids_of_group_jobs_are_legal(group: GroupIdentity, generation: int) -> None:
-    assert ids.is_legal_id(ids.group_job_id(group, generation))
+    assert is_legal_id(ids.group_job_id(group, generation))
 
 
 @given(MEMBERS, st.integers(0, 999), st.integers(1, 1000))
@@ -111,8 +112,8 @@ def test_ids_of_members_are_legal_and_are_known_by_their_beginning(
     member: tuple[str, int], max_tries: int, attempt: int
 ) -> None:
     first, again = ids.member_task_id(*member), ids.member_attempt_id(*member, max_tries, attempt)
-    assert ids.is_legal_id(first)
-    assert ids.is_legal_id(again)
+    assert is_legal_id(first)
+    assert is_legal_id(again)
     assert ids.planned_id_of(again) == first
     assert ids.planned_id_of(first) is None
 
