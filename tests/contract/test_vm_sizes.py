@@ -37,9 +37,7 @@ def auto_pool(vm_size: str) -> dict[str, Any]:
 def check(error: HttpResponseError, named: str) -> None:
     assert (error.status_code, code_of(error), property_of(error)) == (400, "InvalidPropertyValue", named)
     assert error.error is not None
-    assert error.error.message.startswith(
-        "The value provided for one of the properties in the request body is invalid."
-    )
+    assert "The value provided for one of the properties in the request body is invalid." in str(error.error)
 
 
 @refusals_are_reported
