@@ -29,8 +29,8 @@ from airflow_provider_batch.domain.flow import (
     get_or_none,
     utc,
 )
-from airflow_provider_batch.domain.group_job import Launched
 from airflow_provider_batch.domain.job_tasks import JobTasks
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.outcome import TASK_SELECT
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import JOB_CLOSED, TASK_COMPLETED, lower

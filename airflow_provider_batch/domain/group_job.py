@@ -19,10 +19,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from airflow_provider_batch.domain import collection, ids, polling, requests
+from airflow_provider_batch.domain import ids, polling, requests
 from airflow_provider_batch.domain.auto_pools import (
     await_auto_pool,
     pool_goes_with,
@@ -33,23 +33,15 @@ from airflow_provider_batch.domain.flow import Flow, Log, Sleep, get_or_none, pa
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.job_creation import create_job
 from airflow_provider_batch.domain.labels import pool_labels, with_ours
-from airflow_provider_batch.domain.outcome import read_outcome
 from airflow_provider_batch.domain.pools import ensure_pool
-from airflow_provider_batch.domain.requests import Answer, TaskKey
+from airflow_provider_batch.domain.requests import Answer
 from airflow_provider_batch.domain.states import JOB_CLOSED, lower
 from airflow_provider_batch.domain.submission import (
     JOB_ENDED,
     MAX_ROUNDS,
     SUBMISSION_WALL_CLOCK,
     UPDATE_TRIES,
-    JobClosedError,
-    Submission,
-    TaskPlan,
-    newest_attempt,
-    submit,
-    task_that_may_end,
 )
-from airflow_provider_batch.domain.termination import await_end
 from airflow_provider_batch.exceptions import (
     AzureBatchError,
     BatchConflictError,
@@ -62,21 +54,19 @@ from airflow_provider_batch.specs.pool_info import brings_pool
 __all__ = [
     "Generation",
     "GroupJobPlan",
-    "Launched",
-    "LaunchedJob",
-    "Opening",
+    "create_next",
     "end_jobs",
     "generations_of",
-    "launch",
-    "open_for_launch",
+    "give_life",
+    "is_usable",
+    "plan_metadata",
     "prepare_pool",
-    "submit_late",
+    "terminate_generation",
+    "too_many_rounds",
 ]
 
 #: generations that are looked for when the first one is not there
 LOOK_AHEAD = 10
-#: seconds to wait for a task that was terminated to end, before another attempt at it starts
-RETIRE_PATIENCE = 120.0
 
 #: what is read of a generation
 _GENERATION_SELECT = ("id", "state", "metadata", "poolInfo", "executionInfo")
@@ -110,48 +100,6 @@ class GroupJobPlan:
 
 
 @dataclass(frozen=True)
-class Launched:
-    """
-    What launch tells the members, through its XCom; nothing in it belongs to a single member.
-
-    :param batch_job_id: the job that it planned into, or the open one.
-    :param generation: its generation.
-    :param batch_pool_id: its pool; None when the service has not said which one it made for the job.
-    :param azure_batch_conn_id: Airflow connection of the Batch account.
-    :param account: ARM id of the account, for links; None when the connection does not tell.
-    :param blocks: members whose tasks have numbers for ids: the first number and how many.
-    """
-
-    batch_job_id: str
-    generation: int
-    batch_pool_id: str | None
-    azure_batch_conn_id: str
-    account: str | None = None
-    blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
-
-    def planned_key(self, member_id: str, map_index: int) -> TaskKey:
-        """
-        Return job and id of the task that launch planned for a member, if it planned one.
-
-        :param member_id: the Airflow task.
-        :param map_index: its map index.
-        """
-        offset = max(map_index, 0)
-        if (block := self.blocks.get(member_id)) and offset < block[1]:
-            return TaskKey(self.batch_job_id, str(block[0] + offset))
-        return TaskKey(self.batch_job_id, ids.member_task_id(member_id, map_index))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return what goes into the XCom."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Launched:
-        """Read what :meth:`as_json` wrote."""
-        return cls(**data)
-
-
-@dataclass(frozen=True)
 class Generation:
     """
     One job of a group's run.
@@ -161,7 +109,7 @@ class Generation:
     :param is_open: whether it takes tasks.
     :param launch: ``max_tries`` of the launch that opened it; None when a late member did.
     :param fingerprint: structure of the graph that was planned into it.
-    :param blocks: as :class:`Launched` has them.
+    :param blocks: as :class:`~airflow_provider_batch.domain.launched.Launched` has them.
     :param has_full_life: it was created with its full life, since the service would not change it later.
     :param is_unchangeable: it was ended, since the service would not change it.
     :param batch_pool_id: its pool, where it is known.
@@ -178,6 +126,18 @@ class Generation:
     is_unchangeable: bool = False
     batch_pool_id: str | None = None
     pool_goes_with_it: bool = False
+
+
+def plan_metadata(max_tries: int, fingerprint: str, blocks: Mapping[str, Sequence[int]]) -> dict[str, str]:
+    """
+    Return what a job that launch opens says of the plan in it; :class:`Generation` has it read.
+
+    :param max_tries: ``max_tries`` of launch's task instance.
+    :param fingerprint: structure of the graph.
+    :param blocks: as :class:`~airflow_provider_batch.domain.launched.Launched` has them.
+    """
+    said = {_LAUNCH: str(max_tries), _FINGERPRINT: fingerprint}
+    return {**said, _BLOCKS: json.dumps(blocks)} if blocks else said
 
 
 def generations_of(group: GroupIdentity) -> Flow[list[Generation]]:
@@ -237,10 +197,17 @@ def _generation(group: GroupIdentity, number: int, job: Answer) -> Generation:
     )
 
 
-def _create_next(
+def create_next(
     plan: GroupJobPlan, found: Sequence[Generation], own: Mapping[str, str]
 ) -> Flow[Generation | None]:
-    """Create the next generation; None when it is to be looked again what exists."""
+    """
+    Flow: create the next generation.
+
+    :param plan: what the job is like.
+    :param found: the generations that exist.
+    :param own: metadata that make it what it is; see :func:`plan_metadata`.
+    :return: the job; None when it is to be looked again what exists.
+    """
     number = found[-1].number + 1 if found else 1
     if any(generation.is_unchangeable for generation in found):
         return (yield from _create(plan, number, {**own, _FULL_LIFE: "yes"}, _full_life(plan)))
@@ -255,8 +222,12 @@ def _full_life(plan: GroupJobPlan) -> dict[str, Any]:
     return {"maxWallClockTime": plan.wall_clock, **(plan.job.get("constraints") or {})}
 
 
-def _is_usable(generation: Generation) -> Flow[bool]:
-    """Tell whether a job that we find can be used; who created it may have died before that was asked."""
+def is_usable(generation: Generation) -> Flow[bool]:
+    """
+    Flow: tell whether a job that we find can be used; who created it may have died before that was asked.
+
+    :param generation: an open job.
+    """
     if generation.has_full_life:
         return True
     tasks: Answer = yield requests.list_tasks(generation.batch_job_id, ("id",), maxresults=1)
@@ -281,7 +252,7 @@ def _can_be_changed(generation: Generation) -> Flow[bool]:
         return True  # somebody has told it meanwhile to end by itself
     else:
         return True
-    yield from _terminate(generation, _UNCHANGEABLE)
+    yield from terminate_generation(generation, _UNCHANGEABLE)
     return False
 
 
@@ -315,8 +286,14 @@ def _create(
     return replace(created, batch_pool_id=pool)
 
 
-def _update(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
-    """Give the job its full life; until now it had the short one of a submission."""
+def give_life(plan: GroupJobPlan, generation: Generation, on_all_tasks_complete: str) -> Flow[None]:
+    """
+    Flow: give the job its full life; until now it had the short one of a submission.
+
+    :param plan: what the job is like.
+    :param generation: the job.
+    :param on_all_tasks_complete: what it does when all its tasks have ended.
+    """
     body = {"onAllTasksComplete": on_all_tasks_complete, "constraints": _full_life(plan)}
     yield from _patch(generation.batch_job_id, body)
 
@@ -333,124 +310,6 @@ def _patch(batch_job_id: str, body: Mapping[str, Any]) -> Flow[None]:
             return
 
 
-# --- launch --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LaunchedJob:
-    """
-    What launch did.
-
-    :param generation: the job.
-    :param added: tasks that this try added.
-    :param existed: tasks that an earlier try had added.
-    """
-
-    generation: Generation
-    added: int = 0
-    existed: int = 0
-
-
-@dataclass(frozen=True)
-class Opening:
-    """
-    What launch is about to plan.
-
-    :param max_tries: ``max_tries`` of launch's task instance, which a clear raises.
-    :param fingerprint: structure of the graph.
-    :param blocks: members whose tasks have numbers for ids, as :class:`Launched` has them.
-    :param start_over: everything is to run again, so what an earlier launch planned is of no use.
-    :param is_idle: nothing is to run, as when launch alone was cleared; then no job is opened for it.
-    """
-
-    max_tries: int
-    fingerprint: str
-    blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    start_over: bool = False
-    is_idle: bool = False
-
-    def metadata(self) -> dict[str, str]:
-        """Return what the job says of its plan."""
-        said = {_LAUNCH: str(self.max_tries), _FINGERPRINT: self.fingerprint}
-        return {**said, _BLOCKS: json.dumps(self.blocks)} if self.blocks else said
-
-    def continues(self, generation: Generation) -> bool:
-        """
-        Tell whether an earlier try of this launch opened a job, and what it planned can be completed.
-
-        :param generation: a job that launch opened.
-        """
-        # Numbers mean nothing in another structure; other ids mean the same in each.
-        return generation.launch == self.max_tries and generation.blocks == self.blocks
-
-    def goes_on_with(self, generation: Generation) -> bool:
-        """
-        Tell whether a job stays the group's: what launch planned is completed, or members repair themselves.
-
-        :param generation: an open job.
-        """
-        if generation.launch is None:
-            return False
-        leaves_open = generation.launch != self.max_tries and not self.start_over
-        return leaves_open or self.continues(generation)
-
-
-def open_for_launch(plan: GroupJobPlan, opening: Opening) -> Flow[tuple[Generation, bool]]:
-    """
-    Flow: find the job to plan into, or create it.
-
-    A try that follows a crash finds what the crashed one opened. A launch that was cleared while its job is
-    open plans nothing, unless everything was cleared with it: cleared members repair themselves. Safe to
-    repeat at any point.
-
-    :param plan: what the job is like.
-    :param opening: what is to be planned.
-    :return: the job, and whether tasks are to be planned into it.
-    """
-    for _ in range(MAX_ROUNDS):
-        found = yield from generations_of(plan.group)
-        still_open = [generation for generation in reversed(found) if generation.is_open]
-        chosen = next((generation for generation in still_open if opening.goes_on_with(generation)), None)
-        if chosen is not None and opening.continues(chosen):
-            if (yield from _is_usable(chosen)):
-                return chosen, True
-            continue
-        if chosen is not None:
-            return chosen, False
-        for generation in still_open:
-            # What a late member opened goes on beside the plan, unless its work is planned too.
-            if generation.launch is not None or opening.start_over:
-                yield from _terminate(generation, "AirflowGroupStartsOver")
-        if found and opening.is_idle:
-            return found[-1], False
-        created = yield from _create_next(plan, found, opening.metadata())
-        if created is not None:
-            return created, True
-    raise _too_many(plan)
-
-
-def launch(
-    plan: GroupJobPlan, generation: Generation, bodies: Sequence[Mapping[str, Any]], *, is_new: bool
-) -> Flow[LaunchedJob]:
-    """
-    Flow: add the planned tasks to launch's job, once, and give the job its full life.
-
-    :param plan: what the job is like.
-    :param generation: the job that :func:`open_for_launch` found.
-    :param bodies: the tasks, parents before children; empty when nothing is to be planned.
-    :param is_new: no earlier try of launch can have added a task.
-    """
-    known: frozenset[str] = frozenset()
-    if bodies and not is_new:
-        listed = yield from pages(requests.list_tasks(generation.batch_job_id, ("id",)))
-        known = frozenset(str(task["id"]) for task in listed)
-    added = yield from collection.add_tasks(generation.batch_job_id, bodies, known)
-    # What a late member opened is to end by itself.
-    if generation.launch is not None and not generation.has_full_life:
-        yield from _update(plan, generation, "noaction")
-    return LaunchedJob(generation, added.added, added.existed)
-
-
 def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
     """
     Flow: check that the pool exists, or create or adopt the one that is described.
@@ -461,118 +320,18 @@ def prepare_pool(plan: GroupJobPlan) -> Flow[None]:
         yield from ensure_pool(plan.batch_pool_id, plan.pool, pool_labels(plan.group))
 
 
-# --- late members --------------------------------------------------------------------------------
-
-
-def submit_late(plan: GroupJobPlan, task: TaskPlan, retire: Sequence[TaskKey] = ()) -> Flow[Submission]:
+def too_many_rounds(plan: GroupJobPlan) -> BatchConflictError:
     """
-    Flow: bring a member's task into the group's job without dependencies: Airflow has already said go.
-
-    Safe to repeat, as :func:`~airflow_provider_batch.domain.submission.submit` is; also when the job that an
-    earlier try had used has ended since.
+    Return the error of somebody who found another set of open jobs each time that it looked.
 
     :param plan: what the job is like.
-    :param task: the member's task.
-    :param retire: earlier tasks of this member, which must not run beside it: they are ended first.
     """
-    yield from _retire(retire)
-    for _ in range(MAX_ROUNDS):
-        chosen = yield from _open_for_late(plan, task)
-        if isinstance(chosen, Submission):
-            return chosen
-        generation, created = chosen
-        try:
-            submission = yield from submit(replace(task, batch_job_id=generation.batch_job_id))
-        except BatchConflictError as error:
-            if error.code not in JOB_ENDED:
-                raise
-            continue
-        except JobClosedError:
-            continue  # it ended between our look and our act
-        if created:
-            yield from _end_by_itself(plan, generation)
-        return replace(submission, shared_job=True)
-    raise _too_many(plan)
-
-
-def _open_for_late(plan: GroupJobPlan, task: TaskPlan) -> Flow[Submission | tuple[Generation, bool]]:
-    """Find the job to submit to, and whether it is to end by itself; or the success that nobody took."""
-    for _ in range(MAX_ROUNDS):
-        found = yield from generations_of(plan.group)
-        chosen = yield from _where_it_is(task, found)
-        if isinstance(chosen, Submission):
-            return chosen
-        if chosen is not None and (yield from _is_usable(chosen)):
-            # Who created it for a late member may have died before it was told to end by itself.
-            return chosen, chosen.launch is None
-        if chosen is not None:
-            continue
-        yield from prepare_pool(plan)
-        created = yield from _create_next(plan, found, {})
-        if created is not None:
-            return created, True
-    raise _too_many(plan)
-
-
-def _where_it_is(task: TaskPlan, found: Sequence[Generation]) -> Flow[Submission | Generation | None]:
-    """
-    Choose among the jobs that exist: where an earlier try has submitted this work, else the newest open one.
-
-    Its task may have succeeded in a job that ended by itself since, or run on in one that is not the newest.
-    """
-    if len(found) == 1 and found[0].is_open:
-        return found[0]
-    for generation in reversed(found):
-        _, key, attempt = yield from newest_attempt(task, generation.batch_job_id)
-        if attempt is not None and generation.is_open:
-            return generation
-        if attempt is None or (attempt := (yield from task_that_may_end(key))) is None:
-            continue
-        outcome = read_outcome(key, attempt.json)
-        if outcome is not None and outcome.succeeded:
-            yield Log(f"Batch task {key} ended with success in an earlier try; its result is taken.")
-            return Submission(key, task.batch_pool_id, attempt.etag, adopted=True, shared_job=True)
-    return next((generation for generation in reversed(found) if generation.is_open), None)
-
-
-def _end_by_itself(plan: GroupJobPlan, generation: Generation) -> Flow[None]:
-    if generation.has_full_life:
-        yield Log(f"Batch job {generation.batch_job_id} stays open until finish runs, or its time is up.")
-        return
-    try:
-        yield from _update(plan, generation, "terminatejob")
-    except BatchConflictError as error:
-        if error.code not in JOB_ENDED:
-            raise
-
-
-def _retire(keys: Sequence[TaskKey]) -> Flow[None]:
-    """End tasks that are superseded; their nodes need a moment, and two attempts must never run at once."""
-    ended = []
-    for key in keys:
-        try:
-            yield requests.terminate_task(key)
-        except (BatchConflictError, BatchNotFoundError) as error:
-            if error.code in JOB_ENDED:
-                yield from task_that_may_end(key)
-            continue  # it ended, or was never there
-        yield Log(f"Batch task {key} is superseded and was terminated.")
-        ended.append(key)
-    for key in ended:
-        if not (yield from await_end(key, RETIRE_PATIENCE)):
-            yield Log(f"Batch task {key} was terminated and still runs; going on without it.", "WARNING")
-
-
-def _too_many(plan: GroupJobPlan) -> BatchConflictError:
     return BatchConflictError(
         code="JobExists",
         message=f"The jobs of {ids.group_job_id(plan.group)} ended or appeared {MAX_ROUNDS} times in a row.",
         status=409,
         operation="create_job",
     )
-
-
-# --- the end -------------------------------------------------------------------------------------
 
 
 def end_jobs(group: GroupIdentity, reason: str) -> Flow[list[Generation]]:
@@ -586,11 +345,17 @@ def end_jobs(group: GroupIdentity, reason: str) -> Flow[list[Generation]]:
     found = yield from generations_of(group)
     for generation in found:
         if generation.is_open:
-            yield from _terminate(generation, reason)
+            yield from terminate_generation(generation, reason)
     return found
 
 
-def _terminate(generation: Generation, reason: str) -> Flow[None]:
+def terminate_generation(generation: Generation, reason: str) -> Flow[None]:
+    """
+    Flow: terminate one job; that it has ended already is no error.
+
+    :param generation: the job.
+    :param reason: what it says of its end.
+    """
     try:
         yield requests.terminate_job(generation.batch_job_id, reason)
     except (BatchConflictError, BatchNotFoundError) as error:

@@ -13,7 +13,9 @@ from dataclasses import dataclass, replace
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.acceptance import Refused, accept, depends_on
 from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
-from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, generations_of, submit_late
+from airflow_provider_batch.domain.group_job import GroupJobPlan, generations_of
+from airflow_provider_batch.domain.late_member import submit_late
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.states import TASK_COMPLETED, lower

@@ -38,7 +38,7 @@ from airflow_provider_batch.domain.flow import (
     get_or_none,
     utc,
 )
-from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.outcome import TaskOutcome, read_outcome
 from airflow_provider_batch.domain.requests import Answer, TaskKey
 from airflow_provider_batch.domain.submission import MAX_ROUNDS, Submission, adopt, reactivate

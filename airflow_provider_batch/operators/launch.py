@@ -38,7 +38,7 @@ from airflow_provider_batch.operators.job_pool import (
     with_auto_pool,
     without_auto_pool,
 )
-from airflow_provider_batch.operators.run_states import RunStates, states_of_run
+from airflow_provider_batch.operators.run_states import states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
 from airflow_provider_batch.specs.pool_info import brings_pool
@@ -49,7 +49,10 @@ if TYPE_CHECKING:
     from airflow_provider_batch.domain.flow import Flow
     from airflow_provider_batch.domain.graph import Graph
     from airflow_provider_batch.domain.graph_blocks import Block
-    from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
+    from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan
+    from airflow_provider_batch.domain.group_launch import Opening
+    from airflow_provider_batch.domain.launch_scope import LaunchScope
+    from airflow_provider_batch.domain.launched import Launched
     from airflow_provider_batch.specs import JobSpec, PoolSpec
 
 __all__ = ["AzureBatchLaunchOperator"]
@@ -75,14 +78,10 @@ class _Rendered:
 
     :param bodies: tasks by member and map index; a member without any is not planned.
     :param widths: widths of the members.
-    :param starts_over: launch was cleared, and every member of the group with it.
-    :param is_idle: launch was cleared, and no member of the group is to run.
     """
 
     bodies: dict[str, list[tuple[int, dict[str, Any]]]] = field(default_factory=dict)
     widths: dict[str, int | None] = field(default_factory=dict)
-    starts_over: bool = False
-    is_idle: bool = False
 
     def check_identities(self, pool: Mapping[str, Any]) -> None:
         """See that the pool has the identities that its tasks name; see :func:`check_references`."""
@@ -211,13 +210,16 @@ class AzureBatchLaunchOperator(BaseOperator):
         from airflow_provider_batch.domain.auto_pools import brought_pool
         from airflow_provider_batch.domain.explain import explain
         from airflow_provider_batch.domain.graph_blocks import integer_blocks
-        from airflow_provider_batch.domain.group_job import Launched, Opening, prepare_pool
+        from airflow_provider_batch.domain.group_job import prepare_pool
+        from airflow_provider_batch.domain.group_launch import Opening
         from airflow_provider_batch.domain.labels import pool_labels
+        from airflow_provider_batch.domain.launched import Launched
         from airflow_provider_batch.hooks.new_pools import check_new_pool
 
         try:
             plan = self._group_job = self.job_plan(context, self.hook)
-            graph, rendered = self._render_members(context)
+            scope = self._scope(context)
+            graph, rendered = self._render_members(context, scope)
             blocks = integer_blocks(graph, rendered.widths)
             if plan.pool is not None:
                 rendered.check_identities(plan.pool)
@@ -228,8 +230,9 @@ class AzureBatchLaunchOperator(BaseOperator):
                 max_tries=context["ti"].max_tries,
                 fingerprint=_fingerprint(plan, graph, rendered),
                 blocks={task_id: [block.base, block.width] for task_id, block in blocks.items()},
-                start_over=rendered.starts_over and self._nothing_has_begun(context),
-                is_idle=rendered.is_idle,
+                # A late member waits for nobody: it may have begun since we looked.
+                start_over=scope.starts_over and self._scope(context).starts_over,
+                is_idle=scope.is_idle,
             )
             generation = self._open(plan, opening)
             if self._plans_into_it:
@@ -290,13 +293,8 @@ class AzureBatchLaunchOperator(BaseOperator):
             limits.append(max(left, timedelta()) + _AFTER_THE_RUN)
         return timedelta(seconds=round(min(limits).total_seconds()))
 
-    def _nothing_has_begun(self, context: Any) -> bool:
-        """Ask again: a late member waits for nobody, and may have submitted its task since the rendering."""
-        states = states_of_run(context)
-        return all(_is_to_run(states, task_id) for task_id in batch_members(self.task_group))
-
     def _open(self, plan: GroupJobPlan, opening: Opening) -> Generation:
-        from airflow_provider_batch.domain.group_job import open_for_launch
+        from airflow_provider_batch.domain.group_launch import open_for_launch
 
         generation: Generation
         generation, self._plans_into_it = self._run(open_for_launch(plan, opening))
@@ -315,7 +313,7 @@ class AzureBatchLaunchOperator(BaseOperator):
     def _submit(
         self, context: Any, plan: GroupJobPlan, generation: Generation, tasks: list[dict[str, Any]]
     ) -> None:
-        from airflow_provider_batch.domain.group_job import launch
+        from airflow_provider_batch.domain.group_launch import launch
 
         is_new = context["ti"].try_number == 1
         done = self._run(launch(plan, generation, tasks, is_new=is_new))
@@ -352,20 +350,24 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     # --- the plan --------------------------------------------------------------------------------
 
-    def _render_members(self, context: Any) -> tuple[Graph, _Rendered]:
+    def _scope(self, context: Any) -> LaunchScope:
+        """Say which members are to be planned, as the run stands now."""
+        from airflow_provider_batch.domain.launch_scope import launch_scope
+
+        members = batch_members(self.task_group)
+        if context["ti"].max_tries <= (self.retries or 0):
+            return launch_scope({task_id: () for task_id in members}, is_cleared=False)
+        states = states_of_run(context)
+        found = {task_id: list(states.of(task_id).values()) for task_id in members}
+        return launch_scope(found, is_cleared=True)
+
+    def _render_members(self, context: Any, scope: LaunchScope) -> tuple[Graph, _Rendered]:
         """Render what may be planned, and compile the graph with the widths that this shows."""
         from airflow_provider_batch.operators.member_rendering import render_members
 
-        members = batch_members(self.task_group)
-        rendered, over = _Rendered(), set[str]()
-        if context["ti"].max_tries > (self.retries or 0):
-            # Launch was cleared: what has run stays, what is to run again is planned.
-            states = states_of_run(context)
-            over = {task_id for task_id in members if states.all_in(task_id, "success")}
-            pending = {id_: task for id_, task in members.items() if _is_to_run(states, id_)}
-            rendered.starts_over, rendered.is_idle = len(pending) == len(members), not pending
-            members = pending
-        candidates = static_graph(self, members, over).eager
+        rendered = _Rendered()
+        members = {id_: one for id_, one in batch_members(self.task_group).items() if id_ in scope.members}
+        candidates = static_graph(self, members, scope.over).eager
         late: dict[str, str] = {}
         for task_id in candidates:
             try:
@@ -380,7 +382,7 @@ class AzureBatchLaunchOperator(BaseOperator):
             is_mapped = hasattr(members[task_id], "partial_kwargs")
             rendered.widths[task_id] = len(bodies) if is_mapped else None
             rendered.bodies[task_id] = bodies
-        return launch_graph(self, members, rendered.widths, over, late), rendered
+        return launch_graph(self, members, rendered.widths, scope.over, late), rendered
 
     @staticmethod
     def _task_body(operator: Any) -> dict[str, Any]:
@@ -463,7 +465,3 @@ def _fingerprint(plan: GroupJobPlan, graph: Graph, rendered: _Rendered) -> str:
     """Return what stands for the structure that is planned; rendered text is no part of it."""
     structure = [graph.fingerprint, sorted(rendered.widths.items()), plan.batch_pool_id]
     return hashlib.sha256(json.dumps(structure).encode()).hexdigest()[:12]
-
-
-def _is_to_run(states: RunStates, task_id: str) -> bool:
-    return states.is_pending(task_id) or not states.of(task_id)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_batch.domain.acceptance import Refused
-from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import MemberPlan
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan

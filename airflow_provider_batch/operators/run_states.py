@@ -75,16 +75,6 @@ class RunStates:
         states = self.of(task_id)
         return bool(states) and all(state in _PENDING for state in states.values())
 
-    def all_in(self, task_id: str, *wanted: str) -> bool:
-        """
-        Tell whether every instance of a task is in one of the states.
-
-        :param task_id: the task.
-        :param wanted: the states.
-        """
-        states = self.of(task_id)
-        return bool(states) and all(state in wanted for state in states.values())
-
 
 def states_of_run(context: Any) -> RunStates:
     """

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.triggers.task_instance import get_xcom, state_of_task
 
 __all__ = ["await_launch"]

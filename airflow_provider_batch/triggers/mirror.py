@@ -15,7 +15,7 @@ from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.flow import drive_async
-from airflow_provider_batch.domain.group_job import Launched
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.mirror import OUTPUT_SAVED_AFTER, MirrorPlan, find_task
 from airflow_provider_batch.domain.outcome import ExitCodeRules
 from airflow_provider_batch.domain.output_cap import DEFAULT_CAP

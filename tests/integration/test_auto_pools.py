@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import DAG
 
-from airflow_provider_batch.domain import group_job, ids, requests
+from airflow_provider_batch.domain import group_job, group_launch, ids, requests
 from airflow_provider_batch.domain.flow import drive, get_or_none
 from airflow_provider_batch.domain.group_end import finish_group
-from airflow_provider_batch.domain.group_job import GroupJobPlan, Opening
+from airflow_provider_batch.domain.group_job import GroupJobPlan
+from airflow_provider_batch.domain.group_launch import Opening
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.exceptions import BatchPoolUnusableError, SpecError
@@ -158,13 +159,13 @@ def test_group_runs_on_the_pool_of_its_job_and_finish_ends_both(
 ) -> None:
     perform = WorkerEffects(hook.get_conn(), silent())
     drive(group_job.prepare_pool(plan), perform)
-    generation, _ = drive(group_job.open_for_launch(plan, Opening(0, "f")), perform)
+    generation, _ = drive(group_launch.open_for_launch(plan, Opening(0, "f")), perform)
     pool_id = generation.batch_pool_id
     assert pool_id is not None
     assert pool_id.startswith("g-")
     tasks = [{"id": f"t{n}", "commandLine": "/bin/true"} for n in range(3)]
-    drive(group_job.launch(plan, generation, tasks, is_new=True), perform)
-    again, _ = drive(group_job.open_for_launch(plan, Opening(0, "f")), perform)
+    drive(group_launch.launch(plan, generation, tasks, is_new=True), perform)
+    again, _ = drive(group_launch.open_for_launch(plan, Opening(0, "f")), perform)
     assert again.batch_pool_id == pool_id
     for task in tasks:
         key = TaskKey(generation.batch_job_id, task["id"])
@@ -186,7 +187,7 @@ def test_group_whose_pool_cannot_be_made_opens_one_job_and_says_why(
     auto_pool["pool"]["applicationPackageReferences"] = [{"applicationId": "/subscriptions/none"}]
     perform = WorkerEffects(hook.get_conn(), silent())
     with pytest.raises(BatchPoolUnusableError, match="InvalidApplicationPackageReferencesInAutoPool"):
-        drive(group_job.open_for_launch(plan, Opening(0, "f")), perform)
+        drive(group_launch.open_for_launch(plan, Opening(0, "f")), perform)
     second = drive(get_or_none(requests.get_job(ids.group_job_id(plan.group, 2))), perform)
     assert second is None
 

@@ -11,10 +11,11 @@ import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
 
-from airflow_provider_batch.domain import group_job
+from airflow_provider_batch.domain import group_launch
 from airflow_provider_batch.domain.flow import drive, drive_async
 from airflow_provider_batch.domain.group_end import finish_group
-from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Opening
+from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan
+from airflow_provider_batch.domain.group_launch import Opening
 from airflow_provider_batch.domain.ids import GroupIdentity
 from airflow_provider_batch.domain.outcome import TaskOutcome
 from airflow_provider_batch.domain.requests import TaskKey
@@ -103,9 +104,9 @@ async def test_a_run_costs_what_its_members_cost_and_these_read_their_pool_once(
     perform = WorkerEffects(hook.get_conn(), silent())
 
     def launched() -> Generation:
-        generation, _ = drive(group_job.open_for_launch(group, Opening(0, "f")), perform)
+        generation, _ = drive(group_launch.open_for_launch(group, Opening(0, "f")), perform)
         tasks = [{"id": f"t{n}", "commandLine": "sleep 0.5", "requiredSlots": n} for n in (1, 2, 3)]
-        drive(group_job.launch(group, generation, tasks, is_new=True), perform)
+        drive(group_launch.launch(group, generation, tasks, is_new=True), perform)
         return generation
 
     job = (await asyncio.to_thread(launched)).batch_job_id

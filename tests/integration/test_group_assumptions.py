@@ -20,12 +20,14 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskInstanceState
 
-from airflow_provider_batch.domain import group_job, ids, requests, watch
+from airflow_provider_batch.domain import group_launch, ids, requests, watch
 from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.flow import drive, pages
 from airflow_provider_batch.domain.group_end import finish_group
-from airflow_provider_batch.domain.group_job import GroupJobPlan, Launched, Opening
+from airflow_provider_batch.domain.group_job import GroupJobPlan
+from airflow_provider_batch.domain.group_launch import Opening
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import MemberPlan, submit_member
 from airflow_provider_batch.domain.pool_adoption import adopt_pool
 from airflow_provider_batch.domain.requests import TaskKey
@@ -183,8 +185,8 @@ echo ended {label}'"""
         """Do what the launch operator does with the service."""
         (self.folder / "k.hold").touch()
         tasks = [self.planned(m, index) for m in GRAPH if not m.is_late for index in m.indexes]
-        generation, _ = self.drive(group_job.open_for_launch(self.plan, Opening(0, "shape")))
-        self.drive(group_job.launch(self.plan, generation, tasks, is_new=True))
+        generation, _ = self.drive(group_launch.open_for_launch(self.plan, Opening(0, "shape")))
+        self.drive(group_launch.launch(self.plan, generation, tasks, is_new=True))
         self.launched = Launched(generation.batch_job_id, generation.number, self.plan.batch_pool_id, CONN_ID)
         self.xcoms[LAUNCH, -1, "return_value"] = self.launched.as_json()
 

@@ -6,15 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_provider_batch.domain import group_job, ids
+from airflow_provider_batch.domain import group_job, group_launch, ids
 from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, Launched, Opening
+from airflow_provider_batch.domain.group_job import Generation, GroupJobPlan, end_jobs
+from airflow_provider_batch.domain.group_launch import Opening
 from airflow_provider_batch.domain.ids import GroupIdentity, WorkIdentity
+from airflow_provider_batch.domain.late_member import submit_late
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import MemberPlan
 from airflow_provider_batch.domain.mirror import MirrorPlan
 from airflow_provider_batch.domain.requests import TaskKey
-from airflow_provider_batch.domain.submission import TaskPlan, task_fingerprint
+from airflow_provider_batch.domain.submission import Submission, TaskPlan, task_fingerprint
 from tests.unit.domain.fake_batch import FakeBatch, Process
 from tests.unit.domain.plans import account
 
@@ -68,9 +71,9 @@ def launching(
     """Flow: what the launch operator does with the service."""
     yield from group_job.prepare_pool(plan)
     generation: Generation
-    generation, plans_into_it = yield from group_job.open_for_launch(plan, opening)
+    generation, plans_into_it = yield from group_launch.open_for_launch(plan, opening)
     if generation.is_open:
-        yield from group_job.launch(plan, generation, bodies if plans_into_it else (), is_new=is_new)
+        yield from group_launch.launch(plan, generation, bodies if plans_into_it else (), is_new=is_new)
     return Launched(generation.batch_job_id, generation.number, plan.batch_pool_id, "conn")
 
 
@@ -122,3 +125,53 @@ class Airflow:
         """The newest claim."""
         saved = [state for _, state in self.process.saved if "batch_task_id" in state]
         return Claim.read(saved[-1] if saved else self.claim_)
+
+
+def go(batch: FakeBatch, flow: Flow[Any]) -> Any:
+    return Process(batch).drive(flow)
+
+
+def submitted(batch: FakeBatch, member_id: str = "split", **changes: Any) -> Submission:
+    retire = changes.pop("retire", ())
+    submission: Submission = go(batch, submit_late(PLAN, late(member_id, **changes), retire))
+    return submission
+
+
+def late_first() -> FakeBatch:
+    """A group whose launch never ran, and one late member."""
+    batch = account()
+    submitted(batch)
+    return batch
+
+
+def after_an_ended_job() -> FakeBatch:
+    batch, _ = launched()
+    go(batch, end_jobs(GROUP, "test"))
+    return batch
+
+
+def unchangeable() -> FakeBatch:
+    batch = account()
+    batch.refuses_changes = True
+    return batch
+
+
+def unchangeable_after_an_ended_job() -> FakeBatch:
+    batch, _ = launched(batch=unchangeable())
+    go(batch, end_jobs(GROUP, "test"))
+    return batch
+
+
+def half_launched() -> FakeBatch:
+    batch = account()
+    generation, _ = go(batch, group_launch.open_for_launch(PLAN, OPENING))
+    go(batch, group_launch.launch(PLAN, generation, chain()[:1], is_new=True))
+    return batch
+
+
+def late_before_launch() -> FakeBatch:
+    """A late member runs in a job of its own opening; then launch opened another one."""
+    batch = late_first()
+    batch.run(attempt("split"))
+    go(batch, launching([body("frame")]))
+    return batch

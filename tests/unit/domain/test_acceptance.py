@@ -11,7 +11,8 @@ import pytest
 from airflow_provider_batch.domain import ids
 from airflow_provider_batch.domain.acceptance import PARENT_PATIENCE, Judgement, Refused, accept, judge
 from airflow_provider_batch.domain.collection import add_tasks
-from airflow_provider_batch.domain.group_job import Launched, submit_late
+from airflow_provider_batch.domain.late_member import submit_late
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.outcome import LOOK_SELECT
 from airflow_provider_batch.domain.requests import TaskKey, list_tasks, reactivate_task
 from airflow_provider_batch.exceptions import BatchUnavailableError

@@ -15,7 +15,7 @@ from airflow_provider_batch.domain.group_end import (
     finish_group,
     orphans,
 )
-from airflow_provider_batch.domain.group_job import submit_late
+from airflow_provider_batch.domain.late_member import submit_late
 from airflow_provider_batch.domain.node_hours import Machine
 from airflow_provider_batch.domain.prices import Price, PriceTable
 from airflow_provider_batch.domain.requests import TaskKey

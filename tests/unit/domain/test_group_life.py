@@ -21,7 +21,9 @@ from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Flow, Save, drive
 from airflow_provider_batch.domain.group_end import finish_group
-from airflow_provider_batch.domain.group_job import Launched, Opening
+from airflow_provider_batch.domain.group_launch import Opening
+from airflow_provider_batch.domain.launch_scope import launch_scope
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import find_member, submit_member
 from airflow_provider_batch.domain.mirror import find_task
 from airflow_provider_batch.domain.outcome import read_outcome
@@ -32,21 +34,23 @@ from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, stamp
 from tests.unit.domain.groups import GROUP, body, late, launching, member, mirror
 from tests.unit.domain.plans import account
 
-UPSTREAM = {"a": (), "b": ("a",), "c": ("b",), "late": ("b",), "r": (), "e": ("r",)}
+UPSTREAM = {"a": (), "b": ("a",), "c": ("b",), "late": ("b",), "first": (), "r": (), "e": ("r",)}
 #: it is let go whatever became of its parent
 ALL_DONE = "e"
-LATE = "late"
+#: Airflow starts them, whatever launch does; the second one waits for nobody
+LATE = ("late", "first")
 NAMES = st.sampled_from(list(UPSTREAM))
 #: one of those that something can happen to
 CHOICE = st.integers(0, len(UPSTREAM) - 1)
 POINTS = st.integers(0, 12)
 WHEN = st.sampled_from(["before", "after"])
 SATISFY = {"default": {"dependencyAction": "satisfy"}}
+AIRFLOW_STATE = {"none": None}
 DONE = ("success", "failed", "upstream_failed")
 
 
 def bodies() -> list[dict[str, Any]]:
-    made = [body(name, *parents) for name, parents in UPSTREAM.items() if name != LATE]
+    made = [body(name, *parents) for name, parents in UPSTREAM.items() if name not in LATE]
     return [{**task, "exitConditions": SATISFY} if task["id"].startswith("r-") else task for task in made]
 
 
@@ -150,22 +154,24 @@ class GroupLife(RuleBasedStateMachine):
     @precondition(lambda self: self.launch_state == "none")
     @rule(dies=st.one_of(st.none(), st.tuples(POINTS, WHEN)))
     def launch_runs(self, dies: tuple[int, str] | None) -> None:
-        states = {instance.state for instance in self.instances.values()}
+        states = {name: [AIRFLOW_STATE.get(i.state, i.state)] for name, i in self.instances.items()}
         is_cleared = self.launch_tries > 0
-        opening = Opening(
-            self.launch_tries,
-            "shape",
-            start_over=is_cleared and states == {"none"},
-            is_idle=is_cleared and "none" not in states,
-        )
+        scope = launch_scope(states, is_cleared=is_cleared)
+        opening = Opening(self.launch_tries, "shape", start_over=scope.starts_over, is_idle=scope.is_idle)
         over = {name for name, i in self.instances.items() if is_cleared and i.state != "none"}
         planned = [task for task in bodies() if not self.is_left_out(task, over)]
+        running = self.live_tasks_of_running_members()
         try:
             self.said = self.drive(launching(planned, opening, is_new=self.launch_is_new), dies=dies)
         except Crash:
             self.launch_is_new = False
-            return
-        self.launch_state = "success"
+        else:
+            self.launch_state = "success"
+        assert self.live_tasks_of_running_members() == running, "launch ended what Airflow runs"
+
+    def live_tasks_of_running_members(self) -> set[TaskKey]:
+        running = {i.found.key for i in self.instances.values() if i.found and i.state == "running"}
+        return running.intersection(self.batch.live_tasks())
 
     def is_left_out(self, task: dict[str, Any], over: set[str]) -> bool:
         """What is not pending is not planned again; nor is what depends on it, unless that has succeeded."""
@@ -197,7 +203,7 @@ class GroupLife(RuleBasedStateMachine):
 
     def may_go(self, instance: Instance) -> bool:
         states = [self.instances[parent].state for parent in UPSTREAM[instance.name]]
-        if instance.state != "none" or (self.launch_state != "success" and instance.name != LATE):
+        if instance.state != "none" or (self.launch_state != "success" and instance.name not in LATE):
             return False
         return all(state in DONE if instance.name == ALL_DONE else state == "success" for state in states)
 
@@ -211,7 +217,7 @@ class GroupLife(RuleBasedStateMachine):
         instance = self.one_of(choice, self.may_go)
         assert instance is not None
         name = instance.name
-        if name == LATE:
+        if name in LATE:
             self.on_a_worker(instance, None, dies)
             return
         assert self.said is not None
@@ -299,7 +305,7 @@ class GroupLife(RuleBasedStateMachine):
 
     @rule(choice=CHOICE)
     def the_triggerer_restarts(self, choice: int) -> None:
-        instance = self.one_of(choice, lambda one: one.state == "running" and one.name != LATE)
+        instance = self.one_of(choice, lambda one: one.state == "running" and one.name not in LATE)
         if instance is not None and instance.found is not None:
             name = instance.name
             claim = Claim.read(instance.claim)

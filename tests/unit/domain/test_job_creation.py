@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 
 from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.group_job import submit_late
 from airflow_provider_batch.domain.job_creation import LONGEST_WAIT, PATIENCE, create_job
+from airflow_provider_batch.domain.late_member import submit_late
 from airflow_provider_batch.domain.submission import submit
 from airflow_provider_batch.exceptions import BatchConflictError, BatchQuotaError
 from tests.unit.domain.fake_batch import FakeBatch, Process, service_error

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from airflow_provider_batch.domain.acceptance import Refused
-from airflow_provider_batch.domain.group_job import Launched, end_jobs, submit_late
+from airflow_provider_batch.domain.group_job import end_jobs
+from airflow_provider_batch.domain.late_member import submit_late
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import MemberPlan, find_member, submit_member
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import Submission

@@ -12,7 +12,8 @@ from airflow_provider_batch.domain import group_job, ids
 from airflow_provider_batch.domain.acceptance import Refused
 from airflow_provider_batch.domain.claim import Claim
 from airflow_provider_batch.domain.flow import Save, drive
-from airflow_provider_batch.domain.group_job import Launched, submit_late
+from airflow_provider_batch.domain.late_member import submit_late
+from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.mirror import find_task
 from airflow_provider_batch.domain.requests import Request
 from airflow_provider_batch.domain.submission import Submission
