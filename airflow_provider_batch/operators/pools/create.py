@@ -33,8 +33,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
     with what the start task printed, the errors of nodes or of the resize, when the nodes that are wanted
     cannot come any more. A pool that does not become ready stays, and the log says what of it bills, unless
     ``delete_on_failure`` says otherwise: the teardown of a setup that failed does not run. Before a pool is
-    created, a VM size that the region lacks is refused, and a warning says what the pool lacks of the account's
-    quotas, where the connection can ask the management plane.
+    created, a VM size that the region lacks is refused, and a warning says what of the account's quotas the
+    pool lacks, where the connection can ask the management plane.
 
     The returned XCom has ``batch_pool_id``, ``pool`` (``created``, ``adopted`` or ``updated``), ``vm_size``,
     ``usable_nodes``, ``nodes`` (number by state), ``target_dedicated_nodes``, ``target_low_priority_nodes``
@@ -65,8 +65,8 @@ class AzureBatchCreatePoolOperator(PoolOperator):
     :param delete_on_failure: delete the pool when it does not become ready, if this very task has created it;
         a retry creates it anew.
     :param kwargs: see :class:`~airflow_provider_batch.operators.pools.base.PoolOperator`.
-    :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range; when
-        it runs: there is no such image or VM size.
+    :raises SpecError: while the DAG is parsed: a field is unknown, missing, contradictory or out of range;
+        when it runs: there is no such image or VM size.
     :raises AzureBatchConfigurationError: the pool has identities, and the management plane cannot be asked.
     :raises BatchOwnershipError: a pool of the id exists and is not as described.
     :raises BatchQuotaError: the account may not have more pools.
