@@ -31,7 +31,11 @@ async def is_killed(trigger: Any) -> bool:
     """
     if AIRFLOW_V_3_3_PLUS or trigger.task_instance is None:
         return False
-    return not await is_still_deferred_to(trigger.task_instance, trigger.trigger_id)
+    if not await is_still_deferred_to(trigger.task_instance, trigger.trigger_id):
+        return True
+    # Airflow 3 does not tell which trigger it is deferred to: after a clear it may be the next try's already.
+    claim = Claim.read(await get_xcom(trigger.task_instance, CLAIM_KEY))
+    return claim is not None and claim.try_number > int(trigger.task_instance.try_number)
 
 
 async def is_still_ours(task_instance: Any, key: TaskKey, log: Any) -> bool:

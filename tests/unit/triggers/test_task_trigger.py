@@ -406,3 +406,13 @@ async def test_a_cleanup_terminates_only_what_was_killed(
     triggerer.deferred = deferred
     await triggerer.trigger().cleanup()
     assert triggerer.state == state
+
+
+async def test_a_cleanup_ends_what_was_cleared_although_the_next_try_is_deferred_by_now(
+    triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow 3.0 to 3.2 say that the task is deferred, not to which trigger."""
+    monkeypatch.setattr(kill, "AIRFLOW_V_3_3_PLUS", False)
+    triggerer.claims(TASK_INSTANCE.try_number + 1, batch_job_id="next")
+    await triggerer.trigger().cleanup()
+    assert triggerer.state == "completed"
