@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import sqlite3
@@ -258,11 +259,31 @@ def _create_template(template: Path, environment: Mapping[str, str]) -> None:
             _run_airflow(["users", "create", *login, *person], environment)
         with sqlite3.connect(database) as connection:
             connection.execute("PRAGMA journal_mode=WAL")
+            _never_use_an_id_twice(connection, "trigger")
         connection.close()
         making.rename(template)
     except BaseException:
         shutil.rmtree(making)
         raise
+
+
+def _never_use_an_id_twice(connection: sqlite3.Connection, table: str) -> None:
+    """
+    Make an empty table anew so that no id is given a second time, as in every other database.
+
+    SQLite gives the id of a deleted last row to the next one. A trigger that Airflow is about to end, since
+    its task was cleared, would count as that of the task's next try, and end it.
+    """
+    [(statement,)] = connection.execute("SELECT sql FROM sqlite_master WHERE name = ?", [table])
+    made, key = re.subn(r"\bid INTEGER NOT NULL", "id INTEGER PRIMARY KEY AUTOINCREMENT", statement)
+    made, constraint = re.subn(r",\s*CONSTRAINT \w+ PRIMARY KEY \(id\)", "", made)
+    if not key == constraint == 1:
+        raise RuntimeError(f"the table {table} is not as expected: {statement}")
+    others = connection.execute(
+        "SELECT sql FROM sqlite_master WHERE tbl_name = ? AND name != ? AND sql NOT NULL", [table, table]
+    ).fetchall()
+    for one in (f'DROP TABLE "{table}"', made, *(row[0] for row in others)):
+        connection.execute(one)
 
 
 def _run_airflow(arguments: list[str], environment: Mapping[str, str]) -> None:
