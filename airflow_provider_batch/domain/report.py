@@ -38,19 +38,27 @@ _EXIT_HINTS = {
 }
 
 
-def failure_report(outcome: TaskOutcome, stderr: Sequence[str] = (), output_note: str | None = None) -> str:
+def failure_report(
+    outcome: TaskOutcome,
+    stderr: Sequence[str] = (),
+    output_note: str | None = None,
+    cause: str | None = None,
+) -> str:
     """
     Write the report of a failed task.
 
     :param outcome: how it ended.
     :param stderr: last lines of its standard error.
     :param output_note: why output is missing, if it is.
+    :param cause: what is known of the cause; None for the likely one.
     """
     lines = [f"Batch task {outcome.key} failed."]
     lines += _facts(outcome)
     if output_note:
         lines.append(f"  output: not available from the node ({output_note})")
-    if hint := _hint(outcome):
+    if cause:
+        lines.append(f"  cause: {cause}")
+    elif hint := _hint(outcome):
         lines.append(f"  likely cause: {hint}")
     if stderr:
         lines.append("  last lines of stderr:")

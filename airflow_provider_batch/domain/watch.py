@@ -317,6 +317,7 @@ class _Watch:
         yield from self.tail.read(at_the_end=True)
         yield Save(self.tail.state())
         # Every DAG file with a task imports this module; what things cost is for ends.
+        from airflow_provider_batch.domain.job_end import why_ended
         from airflow_provider_batch.domain.task_figures import with_figures
 
         outcome = yield from with_figures(outcome, self.task)
@@ -327,7 +328,8 @@ class _Watch:
             yield Log(report.summary(outcome) + (f"; held {held}" if held else ""))
             return outcome
         stderr = yield from self.tail.last_lines("stderr", REPORT_LINES)
-        yield Log(report.failure_report(outcome, stderr, self.tail.unavailable), "ERROR")
+        cause = yield from why_ended(outcome)
+        yield Log(report.failure_report(outcome, stderr, self.tail.unavailable, cause), "ERROR")
         return outcome
 
     def _save(self, now: datetime) -> Flow[None]:

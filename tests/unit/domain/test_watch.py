@@ -14,7 +14,7 @@ from airflow_provider_batch.domain import polling
 from airflow_provider_batch.domain import watch as watches
 from airflow_provider_batch.domain.flow import Look, drive
 from airflow_provider_batch.domain.outcome import TaskOutcome
-from airflow_provider_batch.domain.requests import Answer
+from airflow_provider_batch.domain.requests import Answer, terminate_task
 from airflow_provider_batch.domain.submission import Submission, TaskPlan, submit
 from airflow_provider_batch.domain.termination import await_end, terminate
 from airflow_provider_batch.domain.watch import TaskHeldBackError, WatchOptions, watch
@@ -550,6 +550,53 @@ def test_a_failure_explains_itself() -> None:
         assert part in text
     assert "c2VjcmV0" not in text
     assert "c2VjcmV0" not in str(outcome.as_json())
+
+
+def said_of_an_end(scene: Scene, how: Callable[[], Any], seconds: float = 30) -> str:
+    scene.runs_at(1)
+    scene.process.at(seconds, how)
+    assert not scene.watch().succeeded
+    return scene.process.logs[-1][1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "next_step"),
+    [("MaxWallClockTimeExpiry", "raise constraints.maxWallClockTime"), ("tidied up by hand", "tidied up")],
+)
+def test_a_task_that_was_ended_with_its_job_says_so_and_why_the_job_ended(
+    reason: str, next_step: str
+) -> None:
+    scene = Scene(given())
+    said = said_of_an_end(scene, lambda: scene.batch.end_job(scene.key.batch_job_id, reason))
+    assert f"Batch job {scene.key.batch_job_id} was ended ({reason})" in said
+    assert next_step in said
+    assert "likely cause" not in said
+
+
+@pytest.mark.parametrize(("plan", "trouble"), [(own(), None), (given(), None), (given(), UNAVAILABLE)])
+def test_a_task_that_was_ended_alone_blames_no_job(plan: TaskPlan, trouble: Exception | None) -> None:
+    scene = Scene(plan)
+
+    def somebody_ends_it() -> None:
+        scene.batch._terminate_task(terminate_task(scene.key), *scene.batch._key(scene.key))
+        if trouble is not None:
+            scene.batch.fail("get_job", trouble)
+
+    said = said_of_an_end(scene, somebody_ends_it)
+    assert "was ended (" not in said
+    assert "likely cause: the task was terminated" in said
+
+
+def test_a_job_that_ended_long_after_its_task_has_not_ended_it() -> None:
+    scene = Scene(given())
+    key = scene.batch._key(scene.key)
+
+    def an_hour_before_its_job() -> None:
+        scene.batch._terminate_task(terminate_task(scene.key), *key)
+        scene.batch.end_job(scene.key.batch_job_id)
+        scene.batch.jobs[scene.key.batch_job_id]["executionInfo"]["endTime"] = "2099-01-01T00:00:00Z"
+
+    assert "likely cause: the task was terminated" in said_of_an_end(scene, an_hour_before_its_job)
 
 
 # --- ending it early ----------------------------------------------------------------------------------------
