@@ -56,6 +56,9 @@ _MEANINGS: Mapping[str, _Meaning] = {
     ),
     "ImageNotFound": _Meaning(Disposition.FAIL, "the image does not exist, or the account may not read it"),
     "InvalidImage": _Meaning(Disposition.FAIL, "the image does not fit the VM size or the node agent"),
+    "UnsupportedVMSize": _Meaning(
+        Disposition.FAIL, "Batch does not have this VM size in the region, or not any more: choose another"
+    ),
     "InsufficientFreeAddressesInSubnet": _Meaning(
         Disposition.FAIL, "the subnet has too few free addresses: use a larger one"
     ),

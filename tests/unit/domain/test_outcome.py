@@ -13,11 +13,11 @@ from airflow_provider_batch.domain.outcome import (
     ExitCodeRules,
     Failure,
     TaskOutcome,
-    Verdict,
     read_outcome,
     run_of,
 )
 from airflow_provider_batch.domain.requests import TaskKey
+from airflow_provider_batch.domain.verdict import Verdict
 
 KEY = TaskKey("j", "t")
 TEXT = st.none() | st.text(max_size=8)

@@ -218,6 +218,7 @@ def test_many_broken_nodes_are_told_in_few_words() -> None:
     ("code", "disposition"),
     [
         ("AllocationTimedout", Disposition.WAIT),
+        ("UnsupportedVMSize", Disposition.FAIL),
         ("ResizeStopped", Disposition.WARN),
         ("SomethingNew", Disposition.WARN),
         ("AccountCoreQuotaReached", Disposition.FAIL),
