@@ -23,6 +23,8 @@ class Launched:
     :param azure_batch_conn_id: Airflow connection of the Batch account.
     :param account: ARM id of the account, for links; None when the connection does not tell.
     :param blocks: members whose tasks have numbers for ids: the first number and how many.
+    :param plans_anew: launch was cleared, and has planned what is to run since; members that were cleared
+        with it find their new work there. False when their job went on.
     """
 
     batch_job_id: str
@@ -31,6 +33,7 @@ class Launched:
     azure_batch_conn_id: str
     account: str | None = None
     blocks: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    plans_anew: bool = False
 
     def planned_key(self, member_id: str, map_index: int) -> TaskKey:
         """

@@ -40,7 +40,7 @@ class MemberPlan:
     :param task: the member's task.
     :param launched: what launch said; None when it has not run, or failed.
     :param try_number: the try.
-    :param is_cleared: whether the task instance was cleared since launch may have planned its task.
+    :param tries_before_clear: tries that the task instance had before it was cleared last; 0 when it was not.
     :param refused: what its mirror refused; None when the task started on the worker.
     :param failure_satisfies: a parent that failed lets the planned task go.
     :param waiting_members: members that Airflow has not let go; read when the planned task may be superseded.
@@ -50,7 +50,7 @@ class MemberPlan:
     task: TaskPlan
     launched: Launched | None = None
     try_number: int = 1
-    is_cleared: bool = False
+    tries_before_clear: int = 0
     refused: Refused | None = None
     failure_satisfies: bool = False
     waiting_members: frozenset[str] = frozenset()
@@ -62,6 +62,26 @@ class MemberPlan:
             return None
         return self.launched.planned_key(self.task.work.task_id, self.task.work.map_index)
 
+    @property
+    def is_cleared(self) -> bool:
+        """Whether the task instance was cleared."""
+        return self.tries_before_clear > 0
+
+    @property
+    def is_first_try(self) -> bool:
+        """Whether this is the first try of its work."""
+        return self.try_number <= self.tries_before_clear + 1
+
+    @property
+    def may_take_planned(self) -> bool:
+        """
+        Whether what launch has planned is for this work.
+
+        A clear of a member clears launch too. While the job is open launch leaves it as it is, and what is
+        planned there had its turn before the clear.
+        """
+        return self.launched is not None and (not self.is_cleared or self.launched.plans_anew)
+
 
 def submit_member(plan: MemberPlan) -> Flow[Submission]:
     """
@@ -71,7 +91,7 @@ def submit_member(plan: MemberPlan) -> Flow[Submission]:
     :return: the task to watch.
     """
     refused = plan.refused
-    if refused is None and plan.launched is not None and not plan.is_cleared:
+    if refused is None and plan.launched is not None and plan.may_take_planned:
         taken = yield from _take_planned(plan, plan.launched)
         if isinstance(taken, Submission):
             return taken
@@ -137,7 +157,7 @@ def _still_open(plan: MemberPlan) -> Flow[list[TaskKey]]:
 
 def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Refused]:
     work = plan.task.work
-    if plan.try_number > 1:
+    if not plan.is_first_try:
         own = TaskKey(launched.batch_job_id, plan.task.batch_task_id())
         if (yield from get_or_none(requests.get_task(own, ("id",)))) is not None:
             # The planned one was refused then; to run it again now would be to run the work twice.
@@ -152,7 +172,7 @@ def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Ref
     outcome = read_outcome(key, planned.json)
     if outcome is None:
         return replace((yield from adopt(key, planned, launched.batch_pool_id, "launch")), shared_job=True)
-    if outcome.succeeded or plan.try_number == 1:
+    if outcome.succeeded or plan.is_first_try:
         return Submission(key, launched.batch_pool_id, planned.etag, adopted=True, shared_job=True)
     return (yield from _run_again(plan, key, planned, outcome))
 
@@ -183,7 +203,7 @@ def find_member(plan: MemberPlan) -> Flow[Submission | None]:
         found = yield from find_submitted(replace(plan.task, batch_job_id=generation.batch_job_id))
         if found is not None:
             return replace(found, shared_job=True)
-    if plan.planned is None or plan.is_cleared:
+    if plan.planned is None or not plan.may_take_planned:
         return None
     try:
         answer: Answer = yield requests.get_task(plan.planned)

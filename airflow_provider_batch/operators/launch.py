@@ -247,6 +247,7 @@ class AzureBatchLaunchOperator(BaseOperator):
                 azure_batch_conn_id=self.azure_batch_conn_id,
                 account=self._account(),
                 blocks=generation.blocks,
+                plans_anew=self._plans_into_it and self._was_cleared(context),
             )
             self._publish(context, launched)
             if self._plans_into_it:
@@ -350,12 +351,15 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     # --- the plan --------------------------------------------------------------------------------
 
+    def _was_cleared(self, context: Any) -> bool:
+        return bool(context["ti"].max_tries > (self.retries or 0))
+
     def _scope(self, context: Any) -> LaunchScope:
         """Say which members are to be planned, as the run stands now."""
         from airflow_provider_batch.domain.launch_scope import launch_scope
 
         members = batch_members(self.task_group)
-        if context["ti"].max_tries <= (self.retries or 0):
+        if not self._was_cleared(context):
             return launch_scope({task_id: () for task_id in members}, is_cleared=False)
         states = states_of_run(context)
         found = {task_id: list(states.of(task_id).values()) for task_id in members}

@@ -42,7 +42,8 @@ def member_plan(
     # Airflow renders a mapped task without asking it.
     mask_sas([task, job.job, job.pool])
     said = task_instance.xcom_pull(task_ids=group.azure_batch_launch_id, map_indexes=-1)
-    is_cleared = task_instance.max_tries > (operator.retries or 0)
+    # A clear lets a task instance have as many tries again as it may have.
+    tries_before_clear = max(task_instance.max_tries - (operator.retries or 0), 0)
     return MemberPlan(
         job=job,
         task=TaskPlan(
@@ -54,10 +55,10 @@ def member_plan(
         ),
         launched=Launched.from_json(said) if isinstance(said, Mapping) else None,
         try_number=task_instance.try_number,
-        is_cleared=is_cleared,
+        tries_before_clear=tries_before_clear,
         refused=_refused(refused),
         failure_satisfies=str(getattr(operator.trigger_rule, "value", operator.trigger_rule)) == "all_done",
-        waiting_members=_waiting(context, group) if is_cleared or refused else frozenset(),
+        waiting_members=_waiting(context, group) if tries_before_clear or refused else frozenset(),
     )
 
 

@@ -272,7 +272,7 @@ echo ended {label}'"""
             task,
             self.launched,
             try_number,
-            is_cleared=max_tries > member.retries,
+            tries_before_clear=max_tries - member.retries,
             refused=refused,
             failure_satisfies=member.all_done,
         )

@@ -74,7 +74,13 @@ def launching(
     generation, plans_into_it = yield from group_launch.open_for_launch(plan, opening)
     if generation.is_open:
         yield from group_launch.launch(plan, generation, bodies if plans_into_it else (), is_new=is_new)
-    return Launched(generation.batch_job_id, generation.number, plan.batch_pool_id, "conn")
+    return Launched(
+        generation.batch_job_id,
+        generation.number,
+        plan.batch_pool_id,
+        "conn",
+        plans_anew=plans_into_it and opening.max_tries > 0,
+    )
 
 
 def launched(

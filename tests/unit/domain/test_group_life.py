@@ -76,6 +76,8 @@ class Instance:
 class GroupLife(RuleBasedStateMachine):
     moving_etags = False
     refuses_changes = False
+    #: Airflow 3.0 to 3.2 start no task in the triggerer
+    starts_on_workers = False
 
     @initialize()
     def start(self) -> None:
@@ -217,7 +219,7 @@ class GroupLife(RuleBasedStateMachine):
         instance = self.one_of(choice, self.may_go)
         assert instance is not None
         name = instance.name
-        if name in LATE:
+        if name in LATE or self.starts_on_workers:
             self.on_a_worker(instance, None, dies)
             return
         assert self.said is not None
@@ -275,7 +277,7 @@ class GroupLife(RuleBasedStateMachine):
         plan = replace(
             member(instance.name, self.said, task=late(instance.name, max_tries=instance.max_tries)),
             try_number=instance.try_number,
-            is_cleared=instance.max_tries > 0,
+            tries_before_clear=instance.max_tries,
             refused=refused,
             failure_satisfies=instance.name == ALL_DONE,
         )
@@ -306,7 +308,7 @@ class GroupLife(RuleBasedStateMachine):
     @rule(choice=CHOICE)
     def the_triggerer_restarts(self, choice: int) -> None:
         instance = self.one_of(choice, lambda one: one.state == "running" and one.name not in LATE)
-        if instance is not None and instance.found is not None:
+        if instance is not None and instance.found is not None and not self.starts_on_workers:
             name = instance.name
             claim = Claim.read(instance.claim)
             if claim is not None and claim.try_number == instance.try_number:
@@ -456,6 +458,17 @@ class GroupLifeWithMovingETags(GroupLife):
     moving_etags = True
 
 
+class GroupLifeOnWorkers(GroupLife):
+    """What a mirror's claim tells is not there; launch, which Airflow clears with its members, tells it."""
+
+    starts_on_workers = True
+
+    def clear(self, name: str) -> None:
+        super().clear(name)
+        if self.launch_state == "success":
+            self.launch_alone_is_cleared()
+
+
 class GroupLifeOfJobsThatCannotBeChanged(GroupLife):
     """A job keeps the life that it was created with."""
 
@@ -467,5 +480,7 @@ GroupLife.TestCase.settings = SETTINGS
 TestGroupLife = GroupLife.TestCase
 GroupLifeWithMovingETags.TestCase.settings = SETTINGS
 TestGroupLifeWithMovingETags = GroupLifeWithMovingETags.TestCase
+GroupLifeOnWorkers.TestCase.settings = SETTINGS
+TestGroupLifeOnWorkers = GroupLifeOnWorkers.TestCase
 GroupLifeOfJobsThatCannotBeChanged.TestCase.settings = SETTINGS
 TestGroupLifeOfJobsThatCannotBeChanged = GroupLifeOfJobsThatCannotBeChanged.TestCase

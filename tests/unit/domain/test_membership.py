@@ -18,10 +18,25 @@ from airflow_provider_batch.domain.submission import Submission
 from airflow_provider_batch.domain.termination import terminate
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import Crash, FakeBatch, Process, service_error
-from tests.unit.domain.groups import GROUP, JOB, PLAN, attempt, body, job, late, launched, member, planned
+from tests.unit.domain.groups import (
+    GROUP,
+    JOB,
+    OPENING,
+    PLAN,
+    attempt,
+    body,
+    chain,
+    job,
+    late,
+    launched,
+    launching,
+    member,
+    planned,
+)
 from tests.unit.domain.plans import account
 
 SPLIT = planned("split")
+SPLIT_ANEW = planned("split", generation=2)
 
 
 def submitted(batch: FakeBatch, plan: MemberPlan) -> Submission:
@@ -72,13 +87,26 @@ def refused_by_its_mirror() -> Scene:
 
 def cleared() -> Scene:
     batch, said, _ = planned_and_succeeded()
-    return batch, said, {"max_tries": 1, "is_cleared": True, "try_number": 2}
+    return batch, said, {"max_tries": 1, "tries_before_clear": 1, "try_number": 2}
 
 
 def cleared_after_the_end() -> Scene:
     batch, said, changes = cleared()
     Process(batch).drive(end_jobs(GROUP, "test"))
     return batch, said, changes
+
+
+def cleared_and_planned_anew() -> Scene:
+    """All of the group was cleared while it ran: launch has planned it into the next generation."""
+    batch, _, _ = planned_and_running()
+    said = Process(batch).drive(launching(chain(), replace(OPENING, max_tries=1, start_over=True)))
+    return batch, said, {"max_tries": 1, "tries_before_clear": 1, "try_number": 2}
+
+
+def cleared_and_failed_anew() -> Scene:
+    batch, said, changes = cleared_and_planned_anew()
+    batch.complete(SPLIT_ANEW, 1)
+    return batch, said, {**changes, "try_number": 3, "max_tries": 2}
 
 
 def without_launch() -> Scene:
@@ -100,6 +128,8 @@ SITUATIONS = [
     refused_by_its_mirror,
     cleared,
     cleared_after_the_end,
+    cleared_and_planned_anew,
+    cleared_and_failed_anew,
     without_launch,
     job_deleted,
 ]
@@ -242,8 +272,35 @@ def test_a_cleared_member_runs_anew_beside_its_old_success() -> None:
 
 def test_a_cleared_member_ends_its_planned_task_that_still_runs() -> None:
     batch, said, _ = planned_and_running()
-    found = submitted(batch, member("split", said, max_tries=1, is_cleared=True, try_number=2))
+    found = submitted(batch, member("split", said, max_tries=1, tries_before_clear=1, try_number=2))
     assert split_tasks(batch) == [found.key]
+
+
+@pytest.mark.parametrize("exit_code", [None, 0, 1])
+def test_a_member_that_was_planned_anew_after_its_clear_takes_that_task_whatever_became_of_it(
+    exit_code: int | None,
+) -> None:
+    """Batch may have ended it before its Airflow task has begun."""
+    batch, said, changes = cleared_and_planned_anew()
+    if exit_code is not None:
+        batch.complete(SPLIT_ANEW, exit_code)
+    before = batch.submissions
+    assert submitted(batch, member("split", said, **changes)).key == SPLIT_ANEW
+    assert batch.submissions == before
+
+
+def test_a_member_that_was_planned_anew_and_failed_is_run_again_by_its_retry() -> None:
+    batch, said, changes = cleared_and_failed_anew()
+    assert submitted(batch, member("split", said, **changes)).key == SPLIT_ANEW
+    assert split_tasks(batch) == [SPLIT_ANEW]
+
+
+def test_a_member_that_is_cleared_again_does_not_take_what_was_planned_before() -> None:
+    batch, _, _ = cleared_and_planned_anew()
+    batch.complete(SPLIT_ANEW)
+    said = Process(batch).drive(launching((), replace(OPENING, max_tries=2)))
+    found = submitted(batch, member("split", said, max_tries=2, tries_before_clear=2, try_number=3))
+    assert found.key == attempt("split", max_tries=2, generation=2)
 
 
 @pytest.mark.parametrize("has_launch", [False, True])
@@ -254,7 +311,7 @@ def test_a_cleared_member_ends_what_ran_before_the_clear_in_whatever_job_before_
     batch, said = launched() if has_launch else (account(), None)
     old = submitted(batch, member("late", said))
     batch.run(old.key)
-    found = submitted(batch, member("late", said, max_tries=1, is_cleared=True, try_number=2))
+    found = submitted(batch, member("late", said, max_tries=1, tries_before_clear=1, try_number=2))
     assert found.key == attempt("late", max_tries=1, generation=1 if has_launch else 2)
     assert batch.task(old.key)["state"] == "completed"
 
@@ -266,7 +323,7 @@ def test_a_cleared_member_holds_back_its_planned_children_that_airflow_has_not_l
     batch.complete(planned("split"))
     batch.run(planned("other"))
     waiting = frozenset({"frame"}) if waits else frozenset({"elsewhere"})
-    cleared_ = member("split", said, max_tries=1, is_cleared=True, try_number=2, waiting_members=waiting)
+    cleared_ = member("split", said, max_tries=1, tries_before_clear=1, try_number=2, waiting_members=waiting)
     submitted(batch, cleared_)
     assert (planned("frame") in batch.live_tasks()) is not waits
     assert planned("other") in batch.live_tasks()
@@ -276,7 +333,7 @@ def test_a_child_that_waits_for_a_range_of_numbers_is_held_back_too() -> None:
     frame = {**body("frame"), "dependsOn": {"taskIdRanges": [{"start": 1, "end": 3}]}}
     batch, said = launched([{**body("split"), "id": "2"}, frame])
     said = replace(said, blocks={"split": [2, 1]})
-    changes: Any = {"is_cleared": True, "try_number": 2, "waiting_members": frozenset({"frame"})}
+    changes: Any = {"tries_before_clear": 1, "try_number": 2, "waiting_members": frozenset({"frame"})}
     submitted(batch, member("split", said, max_tries=1, **changes))
     assert planned("frame") not in batch.live_tasks()
 
@@ -284,7 +341,7 @@ def test_a_child_that_waits_for_a_range_of_numbers_is_held_back_too() -> None:
 def test_a_cleared_member_ends_no_member_whose_name_begins_like_its_own() -> None:
     batch, said = launched()
     other = submitted(batch, member("split-2", said))
-    submitted(batch, member("split", said, max_tries=1, is_cleared=True, try_number=2))
+    submitted(batch, member("split", said, max_tries=1, tries_before_clear=1, try_number=2))
     assert other.key in batch.live_tasks()
 
 

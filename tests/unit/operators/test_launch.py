@@ -201,6 +201,19 @@ def test_a_launch_cleared_after_the_end_opens_a_job_for_what_is_to_run_again(
     assert active == len(pending)
 
 
+@pytest.mark.parametrize("job_has_ended", [False, True])
+def test_a_launch_that_was_cleared_tells_its_members_whether_it_has_planned_anew(
+    worker: GroupWorker, job_has_ended: bool
+) -> None:
+    group = chain()
+    assert not worker.launch(group)["plans_anew"]
+    if job_has_ended:
+        worker.batch.end_job(worker.job["id"])
+    worker.states = {"film.a": "success", "film.b": None, "film.c": None}
+    cleared = {"try_number": 2, "max_tries": 1 + group.dag.get_task("film.launch").retries}
+    assert worker.launch(group, **cleared)["plans_anew"] is job_has_ended
+
+
 def test_what_has_succeeded_is_no_parent_of_what_runs_again(worker: GroupWorker) -> None:
     group = chain()
     worker.launch(group)

@@ -52,11 +52,12 @@ def test_a_launch_that_said_nothing_planned_nothing(worker: GroupWorker) -> None
     assert member_plan(operator, context, None).planned is None
 
 
-@pytest.mark.parametrize(("max_tries", "is_cleared"), [(2, False), (3, True)])
-def test_a_clear_is_known_by_the_tries(worker: GroupWorker, max_tries: int, is_cleared: bool) -> None:
+@pytest.mark.parametrize(("max_tries", "tries_before_clear"), [(2, 0), (3, 1), (5, 3), (1, 0)])
+def test_a_clear_is_known_by_the_tries(worker: GroupWorker, max_tries: int, tries_before_clear: int) -> None:
     group = group_of(retries=2)
     operator, context = ready(worker, group, "a", max_tries=max_tries)
-    assert member_plan(operator, context, None).is_cleared is is_cleared
+    plan = member_plan(operator, context, None)
+    assert (plan.tries_before_clear, plan.is_cleared) == (tries_before_clear, tries_before_clear > 0)
 
 
 def test_a_refusal_of_the_mirror_is_understood(worker: GroupWorker) -> None:
