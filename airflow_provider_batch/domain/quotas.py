@@ -10,12 +10,12 @@ Source: "Batch service quotas and limits"; properties of the Batch account, mana
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_provider_batch.domain import ids, requests
-from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
+from airflow_provider_batch.domain import requests
+from airflow_provider_batch.domain.flow import Flow, Log, pages
 from airflow_provider_batch.domain.states import lower
 from airflow_provider_batch.domain.vm_sizes import cores_of
 from airflow_provider_batch.exceptions import AzureBatchError
@@ -115,37 +115,21 @@ def _missing_cores(
     )
 
 
-def warn_of_quotas(pool: Mapping[str, Any], quotas: Callable[[], Quotas | None]) -> Flow[None]:
+def warn_of_quotas(pool: Mapping[str, Any], quotas: Quotas) -> Flow[None]:
     """
-    Flow: say what a pool that is to be created lacks; of one that exists, nothing is asked. Never an error.
+    Flow: say what a pool that is to be created lacks. Never an error.
 
-    A pool that a job brings has no id before the service makes it: it exists when a pool carries its owner.
-
-    :param pool: the pool (REST JSON), with our labels when it has no id.
-    :param quotas: reads the account's quotas, when they are needed; None when they cannot be known.
+    :param pool: the pool (REST JSON).
+    :param quotas: the account's quotas.
     """
     try:
-        if "id" in pool and (yield from get_or_none(requests.get_pool(str(pool["id"]), ("id",)))) is not None:
-            return
-        known = quotas()
-        if known is None:
-            return
         others = yield from pages(requests.list_pools(POOL_QUOTA_SELECT))
     except AzureBatchError as error:
         yield Log(f"Quotas are not looked at: {error}")
         return
-    if "id" not in pool and _is_made(pool, others):
-        return
-    for sentence in missing_for(pool, known, others):
+    for sentence in missing_for(pool, quotas, others):
         name = f"Pool {pool['id']}" if "id" in pool else "The pool of the job"
         yield Log(f"{name} may not get its nodes. {sentence} Ask Azure support for more.", "WARNING")
-
-
-def _is_made(pool: Mapping[str, Any], others: Iterable[Mapping[str, Any]]) -> bool:
-    owner = ids.named_value(pool.get("metadata"), ids.OWNER)
-    return owner is not None and any(
-        ids.named_value(other.get("metadata"), ids.OWNER) == owner for other in others
-    )
 
 
 def _nodes(pool: Mapping[str, Any], name: str) -> int:

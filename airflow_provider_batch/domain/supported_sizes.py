@@ -11,17 +11,13 @@ Source: Location - List Supported Virtual Machine Skus, management API 2025-06-0
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Any
 
-from airflow_provider_batch.domain import ids, requests
-from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
-from airflow_provider_batch.domain.states import lower
-from airflow_provider_batch.exceptions import AzureBatchError, SpecError
+from airflow_provider_batch.exceptions import SpecError
 
-__all__ = ["RegionSizes", "check_vm_size", "nearest_sizes"]
+__all__ = ["RegionSizes", "nearest_sizes"]
 
 _SHOWN = 3
 #: names that have less in common are no help
@@ -90,35 +86,3 @@ def _without_tier(vm_size: str) -> str:
 def _figure(name: str) -> str:
     found = _FIGURE.search(name)
     return found[0] if found else ""
-
-
-def check_vm_size(pool: Mapping[str, Any], region: Callable[[], RegionSizes | None], path: str) -> Flow[None]:
-    """
-    Flow: refuse the VM size of a pool that is to be created when the region lacks it.
-
-    Of a pool that exists, nothing is asked. What cannot be known is no error: the service judges for itself.
-
-    :param pool: the pool (REST JSON); with our labels when it has no id, since the service makes that.
-    :param region: reads what Batch has in the account's region, when it is needed; None when that cannot be
-        known.
-    :param path: what the pool is called in messages.
-    :raises SpecError: naming the field, the region and the nearest sizes.
-    """
-    try:
-        exists = yield from _exists(pool)
-    except AzureBatchError as error:
-        yield Log(f"The VM size is not looked up: {error}")
-        return
-    if not exists and (there := region()) is not None:
-        there.check(str(pool["vmSize"]), f"{path}.vmSize")
-
-
-def _exists(pool: Mapping[str, Any]) -> Flow[bool]:
-    if "id" in pool:
-        found = yield from get_or_none(requests.get_pool(str(pool["id"]), ("id", "state")))
-        return found is not None and lower(found.json.get("state")) != "deleting"
-    owner = ids.named_value(pool.get("metadata"), ids.OWNER)
-    if owner is None:
-        return False
-    others = yield from pages(requests.list_pools(("id", "metadata")))
-    return any(ids.named_value(other.get("metadata"), ids.OWNER) == owner for other in others)

@@ -7,9 +7,10 @@ from functools import cached_property
 from importlib import import_module
 from typing import Any
 
+from airflow_provider_batch.domain import new_pools
 from airflow_provider_batch.domain.flow import Flow
-from airflow_provider_batch.domain.quotas import Quotas, warn_of_quotas
-from airflow_provider_batch.domain.supported_sizes import RegionSizes, check_vm_size
+from airflow_provider_batch.domain.quotas import Quotas
+from airflow_provider_batch.domain.supported_sizes import RegionSizes
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.connection import BatchConnection
 from airflow_provider_batch.hooks.management import (
@@ -86,9 +87,6 @@ def check_new_pool(pool: Mapping[str, Any], connection: BatchConnection, log: An
     :param log: where it is said when something could not be read.
     :raises SpecError: Batch has no such VM size in the account's region.
     """
-    if not names_management(connection):
-        return
-    account = ManagedAccount(connection, log)
-    path = "batch_pool" if "id" in pool else "batch_job.poolInfo.autoPoolSpecification.pool"
-    yield from check_vm_size(pool, account.region, path)
-    yield from warn_of_quotas(pool, account.quotas)
+    if names_management(connection):
+        account = ManagedAccount(connection, log)
+        yield from new_pools.check_new_pool(pool, account.region, account.quotas)

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from airflow_provider_batch.domain.auto_pools import brought_pool
-from airflow_provider_batch.domain.ids import WorkIdentity
-from airflow_provider_batch.domain.labels import pool_labels
 from airflow_provider_batch.domain.quotas import Quotas, missing_for, warn_of_quotas
 from airflow_provider_batch.exceptions import BatchUnavailableError
 from tests.unit.domain.fake_batch import Process
-from tests.unit.domain.plans import WORK, account
+from tests.unit.domain.plans import account
 
 POOL: dict[str, Any] = {"id": "render", "vmSize": "standard_d4s_v5", "targetDedicatedNodes": 10}
 QUOTAS = Quotas(dedicated_cores=100, spot_cores=20, pools=3)
@@ -73,50 +69,17 @@ def test_quotas_are_read_from_the_account() -> None:
     assert Quotas.read({"dedicatedCoreQuota": "many", "poolQuota": None}) == Quotas()
 
 
-def test_a_pool_that_is_to_be_created_is_warned_of_and_one_that_exists_is_not() -> None:
-    batch = account()
-    process = Process(batch)
-    big = {**POOL, "targetDedicatedNodes": 30}
-    process.drive(warn_of_quotas(big, lambda: QUOTAS))
+def test_what_a_pool_lacks_is_a_warning_with_figures() -> None:
+    process = Process(account())
+    process.drive(warn_of_quotas({**POOL, "targetDedicatedNodes": 30}, QUOTAS))
     assert process.logs[0][0] == "WARNING"
     assert "120 dedicated cores are needed" in process.text
     assert "22 are missing" in process.text
-    process = Process(batch)
-    process.drive(warn_of_quotas({**big, "id": "p1"}, lambda: Quotas(0, 0, 0)))
-    process.drive(warn_of_quotas(big, lambda: None))
-    assert process.logs == []
 
 
-def brought(work: WorkIdentity = WORK) -> dict[str, Any]:
-    job = {"poolInfo": {"autoPoolSpecification": {"pool": {**POOL, "targetDedicatedNodes": 30}}}}
-    del job["poolInfo"]["autoPoolSpecification"]["pool"]["id"]
-    pool = brought_pool(job, pool_labels(work))
-    assert pool is not None
-    return pool
-
-
-def test_a_pool_that_a_job_brings_is_warned_of_before_it_has_an_id() -> None:
-    process = Process(account())
-    process.drive(warn_of_quotas(brought(), lambda: QUOTAS))
-    assert "The pool of the job may not get its nodes. 120 dedicated cores are needed" in process.text
-    assert "get_pool" not in process.batch.operations(), "no id, so none to ask for"
-
-
-def test_a_pool_that_a_job_has_brought_is_known_by_its_owner() -> None:
-    """A retry finds the job that it had created, and no second pool comes."""
+def test_pools_that_cannot_be_listed_are_no_error() -> None:
     batch = account()
-    batch.pools["made-1"] = {**brought(), "id": "made-1"}
+    batch.fail("list_pools", BatchUnavailableError("the connection broke off"))
     process = Process(batch)
-    process.drive(warn_of_quotas(brought(), lambda: QUOTAS))
-    assert process.logs == []
-    process.drive(warn_of_quotas(brought(replace(WORK, task_id="other")), lambda: QUOTAS))
-    assert "other pools have or ask for 122: 142 are missing" in process.text
-
-
-@pytest.mark.parametrize("operation", ["get_pool", "list_pools"])
-def test_a_look_at_quotas_that_fails_is_no_error(operation: str) -> None:
-    batch = account()
-    batch.fail(operation, BatchUnavailableError("the connection broke off"))
-    process = Process(batch)
-    process.drive(warn_of_quotas(POOL, lambda: QUOTAS))
+    process.drive(warn_of_quotas(POOL, QUOTAS))
     assert "Quotas are not looked at" in process.text
