@@ -40,7 +40,14 @@ from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundE
 __all__ = ["PLANNED_SELECT", "Refused", "accept", "ask_parents", "depends_on", "find_planned", "judge"]
 
 #: what is read of a planned task before it is accepted
-PLANNED_SELECT = (*TASK_SELECT, "dependsOn", "environmentSettings", "constraints")
+PLANNED_SELECT = (
+    *TASK_SELECT,
+    "creationTime",
+    "lastModified",
+    "dependsOn",
+    "environmentSettings",
+    "constraints",
+)
 
 #: seconds that a parent may look unfinished in Batch after Airflow let its child go: lists lag, kills
 #: take time

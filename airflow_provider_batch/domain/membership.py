@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from airflow_provider_batch.domain import ids, requests
 from airflow_provider_batch.domain.acceptance import Refused, accept, depends_on
-from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages
+from airflow_provider_batch.domain.flow import Flow, Log, get_or_none, pages, utc
 from airflow_provider_batch.domain.group_job import GroupJobPlan, generations_of
 from airflow_provider_batch.domain.late_member import submit_late
 from airflow_provider_batch.domain.launched import Launched
@@ -27,6 +28,9 @@ from airflow_provider_batch.domain.submission import (
     reactivate,
 )
 from airflow_provider_batch.exceptions import BatchConflictError, BatchNotFoundError
+
+#: the two times of a task that nobody has written to may differ by a few ticks
+_AT_CREATION = timedelta(milliseconds=100)
 
 __all__ = ["MemberPlan", "find_member", "submit_member"]
 
@@ -172,9 +176,23 @@ def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Ref
     outcome = read_outcome(key, planned.json)
     if outcome is None:
         return replace((yield from adopt(key, planned, launched.batch_pool_id, "launch")), shared_job=True)
-    if outcome.succeeded or plan.is_first_try:
+    if outcome.succeeded or (plan.is_first_try and not _had_its_turn(plan, planned)):
         return Submission(key, launched.batch_pool_id, planned.etag, adopted=True, shared_job=True)
     return (yield from _run_again(plan, key, planned, outcome))
+
+
+def _had_its_turn(plan: MemberPlan, planned: Answer) -> bool:
+    """
+    Tell whether a planned task that failed had been taken before the clear.
+
+    Who clears only what failed does not clear launch, so what that says is older than the clear. To take a
+    task is to write to it (:func:`~airflow_provider_batch.domain.submission.adopt`), as are a retry and a
+    kill; what nodes do is no writing. Of a task that ended before it was taken, it cannot be told.
+    """
+    if not plan.is_cleared:
+        return False
+    created, written = planned.json["creationTime"], planned.json["lastModified"]
+    return utc(written) - utc(created) > _AT_CREATION
 
 
 def _run_again(

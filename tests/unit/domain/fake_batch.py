@@ -190,7 +190,7 @@ class FakeBatch:
     def _moved_by_node(self, task: dict[str, Any]) -> None:
         task["stateTransitionTime"] = stamp(self.now)
         if self.moving_etags:
-            task["eTag"] = self._etag()
+            self._written(task)
 
     def is_blocked(self, key: TaskKey) -> bool:
         """Whether a task that it depends on has not ended as it must."""
@@ -406,10 +406,14 @@ class FakeBatch:
         key = (job_id, body["id"])
         if any(j == job_id and t.lower() == body["id"].lower() for j, t in self.tasks):
             raise service_error("TaskExists", request.operation)
-        moved = stamp(self.now)
-        self.tasks[key] = {**body, "state": "active", "stateTransitionTime": moved, "eTag": self._etag()}
+        times = dict.fromkeys(("creationTime", "lastModified", "stateTransitionTime"), stamp(self.now))
+        self.tasks[key] = {**body, "state": "active", "eTag": self._etag(), **times}
         self.submissions[key] = 1
         return Answer(headers={"etag": self.tasks[key]["eTag"]})
+
+    def _written(self, task: dict[str, Any]) -> None:
+        """What users write moves both; what nodes do moves neither, unless ``moving_etags``."""
+        task.update(eTag=self._etag(), lastModified=stamp(self.now + timedelta(seconds=1)))
 
     def _existing(self, request: Request, job_id: str, task_id: str) -> dict[str, Any]:
         self._job(request, job_id)
@@ -427,7 +431,8 @@ class FakeBatch:
         if task["state"] == "completed":
             raise service_error("TaskCompleted", request.operation)
         # A PUT replaces the constraints as a whole: what it leaves out goes back to its default.
-        task.update(constraints=dict(request.json.get("constraints") or {}), eTag=self._etag())
+        task.update(constraints=dict(request.json.get("constraints") or {}))
+        self._written(task)
         return Answer(headers={"etag": task["eTag"]})
 
     def _terminate_task(self, request: Request, job_id: str, task_id: str) -> Answer:
@@ -436,7 +441,7 @@ class FakeBatch:
         if task["state"] == "completed":
             raise service_error("TaskCompleted", request.operation)
         self._end_task(task, None, {"category": "UserError", "code": "TaskEnded", "message": "ended"})
-        task["eTag"] = self._etag()
+        self._written(task)
         self._settle(job_id)
         return Answer()
 
@@ -448,7 +453,8 @@ class FakeBatch:
             raise service_error("TaskNotCompleted", request.operation)
         if task["executionInfo"].get("exitCode") == 0:
             raise service_error("TaskSucceeded", request.operation)
-        task.update(state="active", stateTransitionTime=stamp(self.now), eTag=self._etag())
+        task.update(state="active", stateTransitionTime=stamp(self.now))
+        self._written(task)
         task["executionInfo"] = {"retryCount": 0, "requeueCount": 0}
         task.pop("nodeInfo", None)
         self.submissions[job_id, task_id] += 1

@@ -378,7 +378,8 @@ class GroupLife(RuleBasedStateMachine):
 
     def clear(self, name: str) -> None:
         instance = self.instances[name]
-        was_tried = instance.state in ("running", "success", "failed")
+        # A mirror that died has been let go all the same.
+        was_tried = instance.state in ("running", "success", "failed") or instance.kill is not None
         if instance.kill is not None and instance.state in ("none", "running"):
             self.late_kills.append((name, instance.kill))
         if was_tried:

@@ -295,6 +295,16 @@ def test_a_member_that_was_planned_anew_and_failed_is_run_again_by_its_retry() -
     assert split_tasks(batch) == [SPLIT_ANEW]
 
 
+def test_a_failed_member_that_is_cleared_without_launch_runs_again() -> None:
+    """As when only what has failed is cleared: launch says what it said before."""
+    batch, said, changes = cleared_and_planned_anew()
+    assert submitted(batch, member("split", said, **changes)).key == SPLIT_ANEW
+    batch.complete(SPLIT_ANEW, 1)
+    again = {"max_tries": 2, "tries_before_clear": 2, "try_number": 3}
+    found = submitted(batch, member("split", said, **again))
+    assert batch.task(found.key)["state"] == "active"
+
+
 def test_a_member_that_is_cleared_again_does_not_take_what_was_planned_before() -> None:
     batch, _, _ = cleared_and_planned_anew()
     batch.complete(SPLIT_ANEW)
