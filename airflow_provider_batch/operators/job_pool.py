@@ -9,7 +9,7 @@ from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.specs import decided_later, job_to_rest
 from airflow_provider_batch.specs.pool_info import brings_pool
 
-__all__ = ["LATER", "check_one_pool", "job_without_pool", "with_auto_pool", "without_auto_pool"]
+__all__ = ["LATER", "check_one_pool", "job_without_pool"]
 
 #: stands for an id that is chosen when the task runs
 LATER = "chosen-at-run-time"
@@ -31,38 +31,6 @@ def job_without_pool(batch_job: Any) -> dict[str, Any]:
     if body.pop("poolInfo") != {"poolId": LATER}:
         raise SpecError("batch_job.poolInfo", "give the pool as batch_pool_id or batch_pool")
     return body
-
-
-def without_auto_pool(job: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """
-    Take the pool that a job brings out of it, to be a field of its own.
-
-    Airflow up to 3.2 masks nothing that stands more than five levels deep in a rendered field: keys and
-    passwords of a pool within a job would be shown.
-
-    :param job: the job (REST JSON).
-    :return: the rest of it, and the pool; None where there is none to take.
-    """
-    auto_pool = job["poolInfo"]["autoPoolSpecification"] if brings_pool(job) else None
-    if not isinstance(auto_pool, Mapping) or not isinstance(auto_pool.get("pool"), dict):
-        return job, None
-    rest = {name: value for name, value in auto_pool.items() if name != "pool"}
-    return {**job, "poolInfo": {"autoPoolSpecification": rest}}, auto_pool["pool"]
-
-
-def with_auto_pool(job: Any, pool: Any) -> Any:
-    """
-    Put back what :func:`without_auto_pool` took out.
-
-    :param job: the rest of the job.
-    :param pool: the pool; None when there was none.
-    """
-    if pool is None:
-        return job
-    return {
-        **job,
-        "poolInfo": {"autoPoolSpecification": {**job["poolInfo"]["autoPoolSpecification"], "pool": pool}},
-    }
 
 
 def check_one_pool(batch_pool_id: Any, batch_pool: Any, batch_job: Any) -> None:

@@ -19,7 +19,6 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_provider_batch.exceptions import AzureBatchError, MemberRenderingError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
     AzureBatchPoolLink,
@@ -32,12 +31,8 @@ from airflow_provider_batch.operators.group_graph import (
     launch_graph,
     static_graph,
 )
-from airflow_provider_batch.operators.job_pool import (
-    check_one_pool,
-    job_without_pool,
-    with_auto_pool,
-    without_auto_pool,
-)
+from airflow_provider_batch.operators.job_pool import check_one_pool, job_without_pool
+from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
 from airflow_provider_batch.operators.run_states import states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
@@ -115,12 +110,10 @@ class AzureBatchLaunchOperator(BaseOperator):
         "batch_pool_id",
         "batch_pool",
         "batch_job",
-        "batch_auto_pool",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "batch_pool": "json",
         "batch_job": "json",
-        "batch_auto_pool": "json",
     }
     operator_extra_links = (AzureBatchJobLink(), AzureBatchPoolLink())
     ui_color = "#dbe9f6"
@@ -141,8 +134,6 @@ class AzureBatchLaunchOperator(BaseOperator):
         self.batch_pool_id = batch_pool_id
         self.batch_pool = batch_pool
         self.batch_job = batch_job
-        #: the pool that the job brings
-        self.batch_auto_pool: Mapping[str, Any] | None = None
         self.azure_batch_conn_id = azure_batch_conn_id
         self.wall_clock = wall_clock
         self._check()
@@ -153,16 +144,16 @@ class AzureBatchLaunchOperator(BaseOperator):
         if self.batch_pool is not None and not decided_later(self.batch_pool):
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if self.batch_job is not None and not decided_later(self.batch_job):
-            self.batch_job, self.batch_auto_pool = without_auto_pool(self._job_body())
+            self.batch_job = self._job_body()
         check_one_pool(self.batch_pool_id, self.batch_pool, self.batch_job)
         if isinstance(self.batch_pool, Mapping):
-            check_references(self.batch_pool, self.batch_job, "batch_job")
+            check_references(whole(self.batch_pool), whole(self.batch_job), "batch_job")
         if self.wall_clock is not None and not timedelta() < self.wall_clock <= _LONGEST_LIFE:
             raise SpecError("wall_clock", f"{self.wall_clock} is not between 0 and 30 days")
-        mask_sas([self.batch_pool, self.batch_job, self.batch_auto_pool])
+        hide_secrets(self)
 
     def _job_body(self) -> dict[str, Any]:
-        body = job_without_pool(with_auto_pool(self.batch_job, self.batch_auto_pool))
+        body = job_without_pool(whole(self.batch_job))
         for name, why in (
             ("id", "the group chooses it, so that nothing is submitted twice"),
             ("onAllTasksComplete", "the job stays open until the group's finish ends it"),
@@ -185,13 +176,13 @@ class AzureBatchLaunchOperator(BaseOperator):
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """
-        Render the templated fields, then hide SAS signatures in what Airflow shows of them.
+        Render the templated fields, then hide secrets in what Airflow shows of them.
 
         :param context: the template context.
         :param jinja_env: environment to render with.
         """
         super().render_template_fields(context, jinja_env)
-        mask_sas([self.batch_pool, self.batch_job, self.batch_auto_pool])
+        hide_secrets(self)
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -270,7 +261,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         from airflow_provider_batch.domain.group_job import GroupJobPlan
         from airflow_provider_batch.operators.identity import group_identity
 
-        pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        pool = pool_to_rest(whole(self.batch_pool), "batch_pool") if self.batch_pool is not None else None
         job = self._job_body()
         check_one_pool(self.batch_pool_id, self.batch_pool, job)
         batch_pool_id = pool["id"] if pool else self.batch_pool_id

@@ -35,13 +35,8 @@ from airflow_provider_batch.links.portal import (
     portal_urls,
 )
 from airflow_provider_batch.operators.group_settings import batch_group_of
-from airflow_provider_batch.operators.job_pool import (
-    LATER,
-    check_one_pool,
-    job_without_pool,
-    with_auto_pool,
-    without_auto_pool,
-)
+from airflow_provider_batch.operators.job_pool import LATER, check_one_pool, job_without_pool
+from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
 from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.specs.legal_ids import is_legal_id
@@ -149,7 +144,6 @@ class AzureBatchTaskOperator(BaseOperator):
         "batch_pool",
         "batch_job_id",
         "batch_job",
-        "batch_auto_pool",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {
         "command_line": "bash",
@@ -158,7 +152,6 @@ class AzureBatchTaskOperator(BaseOperator):
         "resource_files": "json",
         "batch_pool": "json",
         "batch_job": "json",
-        "batch_auto_pool": "json",
     }
     operator_extra_links = (AzureBatchTaskLink(), AzureBatchJobLink(), AzureBatchPoolLink())
     ui_color = "#dbe9f6"
@@ -196,8 +189,6 @@ class AzureBatchTaskOperator(BaseOperator):
         self.batch_pool = batch_pool
         self.batch_job_id = batch_job_id
         self.batch_job = batch_job
-        #: the pool that the job brings
-        self.batch_auto_pool: Mapping[str, Any] | None = None
         if deferrable is None:
             # The members of a group are many, and mostly wait: they are not to hold workers.
             deferrable = self.batch_group is not None or conf.getboolean(
@@ -235,7 +226,7 @@ class AzureBatchTaskOperator(BaseOperator):
         if not decided_later(self.batch_pool) and self.batch_pool is not None:
             self.batch_pool = pool_to_rest(self.batch_pool, "batch_pool")
         if not decided_later(self.batch_job) and self.batch_job is not None:
-            self.batch_job, self.batch_auto_pool = without_auto_pool(self._job_body())
+            self.batch_job = self._job_body()
         body = None if decided_later(self.batch_task) else self.task_body()
         if body is not None and self.batch_task is not None:
             own = {"environmentSettings"} if self.environment is not None else set()
@@ -245,9 +236,7 @@ class AzureBatchTaskOperator(BaseOperator):
         if body is not None and self.resource_files is not None:
             self.resource_files = body["resourceFiles"]
         self._check_place()
-        mask_sas(
-            [self.batch_task, self.resource_files, self.batch_pool, self.batch_job, self.batch_auto_pool]
-        )
+        hide_secrets(self)
 
     def _check_place(self) -> None:
         if self.batch_group is not None:
@@ -269,7 +258,7 @@ class AzureBatchTaskOperator(BaseOperator):
     def _check_identities(self) -> None:
         if isinstance(self.batch_pool, Mapping):
             for name in ("batch_task", "resource_files", "batch_job"):
-                check_references(self.batch_pool, getattr(self, name), name)
+                check_references(whole(self.batch_pool), whole(getattr(self, name)), name)
 
     def _check_place_in_group(self) -> None:
         """A member takes place and connection from its group; saying the same again is no contradiction."""
@@ -289,7 +278,7 @@ class AzureBatchTaskOperator(BaseOperator):
         self.azure_batch_conn_id = group.azure_batch_conn_id
 
     def _job_body(self) -> dict[str, Any]:
-        body = job_without_pool(with_auto_pool(self.batch_job, self.batch_auto_pool))
+        body = job_without_pool(whole(self.batch_job))
         if "id" in body:
             raise SpecError(
                 "batch_job.id", "the operator chooses the id; to use a job that exists give batch_job_id"
@@ -304,7 +293,7 @@ class AzureBatchTaskOperator(BaseOperator):
         :raises SpecError: a field is unknown, missing, contradictory or out of range.
         """
         # What was given may lack an id, or a command line that is a parameter: it is checked as a whole.
-        given = plain(self.batch_task, "batch_task") if self.batch_task is not None else {}
+        given = plain(whole(self.batch_task), "batch_task") if self.batch_task is not None else {}
         if not isinstance(given, dict):
             raise SpecError(
                 "batch_task",
@@ -336,15 +325,13 @@ class AzureBatchTaskOperator(BaseOperator):
 
     def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
         """
-        Render the templated fields, then hide SAS signatures in what Airflow shows of them.
+        Render the templated fields, then hide secrets in what Airflow shows of them.
 
         :param context: the template context.
         :param jinja_env: environment to render with.
         """
         super().render_template_fields(context, jinja_env)
-        mask_sas(
-            [self.batch_task, self.resource_files, self.batch_pool, self.batch_job, self.batch_auto_pool]
-        )
+        hide_secrets(self)
 
     # --- what happens ----------------------------------------------------------------------------
 
@@ -517,7 +504,7 @@ class AzureBatchTaskOperator(BaseOperator):
         from airflow_provider_batch.domain.submission import TaskPlan
         from airflow_provider_batch.operators.identity import work_identity
 
-        pool = pool_to_rest(self.batch_pool, "batch_pool") if self.batch_pool is not None else None
+        pool = pool_to_rest(whole(self.batch_pool), "batch_pool") if self.batch_pool is not None else None
         task, job = self.task_body(), self._job_body()
         # Airflow renders a mapped task without asking it.
         mask_sas([task, job, pool])

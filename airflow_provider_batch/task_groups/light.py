@@ -27,7 +27,6 @@ _OFTEN_ABSENT = frozenset(
         "batch_pool",
         "batch_job_id",
         "batch_job",
-        "batch_auto_pool",
     }
 )
 _CONNECTION = "azure_batch_conn_id"

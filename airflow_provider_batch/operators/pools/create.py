@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.pools.base import PoolOperator, check_share, number
+from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
 from airflow_provider_batch.specs import decided_later, pool_to_rest
 
 if TYPE_CHECKING:
@@ -110,10 +111,10 @@ class AzureBatchCreatePoolOperator(PoolOperator):
             raise SpecError("usable_nodes", "is given together with usable_share; keep one of them")
         if not decided_later(batch_pool):
             self.batch_pool = self._body()
-            mask_sas(self.batch_pool)
+        hide_secrets(self)
 
     def _body(self) -> dict[str, Any]:
-        body = pool_to_rest(self.batch_pool, "batch_pool")
+        body = pool_to_rest(whole(self.batch_pool), "batch_pool")
         if "id" not in body:
             raise SpecError("batch_pool.id", "missing: the pool needs an id")
         if not decided_later(self.usable_nodes):
@@ -131,7 +132,7 @@ class AzureBatchCreatePoolOperator(PoolOperator):
         :param jinja_env: environment to render with.
         """
         super().render_template_fields(context, jinja_env)
-        mask_sas(self.batch_pool)
+        hide_secrets(self)
 
     def prepare(self, context: Context) -> None:
         """
@@ -139,9 +140,9 @@ class AzureBatchCreatePoolOperator(PoolOperator):
 
         :param context: the template context.
         """
-        self.batch_pool = self._body()
-        mask_sas(self.batch_pool)
-        self.batch_pool_id = str(self.batch_pool["id"])
+        body = self._body()
+        mask_sas(body)
+        self.batch_pool_id = str(body["id"])
         owner = self.work(context).owner
         self._owner = owner if self.delete_on_kill else None
         self._failure_owner = owner if self.delete_on_failure else None

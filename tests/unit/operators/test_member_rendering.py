@@ -14,7 +14,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowSkipException, BaseOperator
 
 from airflow_provider_batch.exceptions import MemberRenderingError
-from airflow_provider_batch.operators import member_rendering, task
+from airflow_provider_batch.operators import member_rendering, rendered_fields
 from airflow_provider_batch.operators.member_rendering import render_members
 from airflow_provider_batch.operators.member_values import unknown_at_launch
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
@@ -431,7 +431,7 @@ def test_task_instance_of_a_member_knows_nothing_of_launch_and_pushes_nothing() 
 def test_sas_in_rendered_values_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []
     monkeypatch.setattr(member_rendering, "mask_sas", masked.append)
-    monkeypatch.setattr(task, "mask_sas", masked.append)
+    monkeypatch.setattr(rendered_fields, "mask_sas", masked.append)
     group = Group()
     url = "https://store/c?sig={{ run_id }}"
     with group.dag:

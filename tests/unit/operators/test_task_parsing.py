@@ -17,13 +17,8 @@ from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.operators.launch import AzureBatchLaunchOperator
 from airflow_provider_batch.operators.task import AzureBatchTaskOperator
 from airflow_provider_batch.specs import (
-    AutoPoolSpec,
-    ContainerConfiguration,
-    ContainerRegistry,
-    JobSpec,
     PoolSpec,
     ResourceFile,
-    StartTask,
     TaskConstraints,
     TaskSpec,
     VmImage,
@@ -182,45 +177,6 @@ def test_a_value_of_another_task_makes_an_edge() -> None:
     assert found.upstream_task_ids == {"before"}
 
 
-#: Airflow 2 to 3.2 masks nothing that stands deeper in a rendered field
-MASKED_LEVELS = 5
-
-
-def deepest(value: Any, text: str, level: int = 0) -> int:
-    """Level of the deepest place of a text; -1 where it is not."""
-    if isinstance(value, dict):
-        return max((deepest(member, text, level + 1) for member in value.values()), default=-1)
-    if isinstance(value, list):
-        return max((deepest(element, text, level + 1) for element in value), default=-1)
-    return level if isinstance(value, str) and text in value else -1
-
-
-@pytest.mark.parametrize(
-    ("operator_class", "arguments"),
-    [(AzureBatchTaskOperator, {"command_line": "x"}), (AzureBatchLaunchOperator, {"group_id": "g"})],
-)
-def test_secrets_of_a_pool_that_a_job_brings_stand_where_airflow_masks_them(
-    operator_class: Any, arguments: dict[str, Any]
-) -> None:
-    brought = PoolSpec(
-        vm_size="standard_d2s_v5",
-        image=VmImage.ubuntu("22.04"),
-        container_configuration=ContainerConfiguration(
-            container_registries=[ContainerRegistry(username="u", password="s3cr3t")]
-        ),
-        start_task=StartTask(
-            command_line="x", resource_files=[ResourceFile(http_url="https://a/b?sig=s3cr3t", file_path="b")]
-        ),
-    )
-    job = JobSpec(priority=3, auto_pool_specification=AutoPoolSpec(pool=brought))
-    found = operator_class(task_id="t", batch_job=job, **arguments)
-    levels = [deepest(getattr(found, name), "s3cr3t") for name in found.template_fields]
-    assert 0 < max(levels) <= MASKED_LEVELS
-    body = found._job_body()
-    assert body["priority"] == 3
-    assert body["poolInfo"]["autoPoolSpecification"]["pool"] == found.batch_auto_pool
-
-
 @pytest.mark.parametrize(
     ("operator_class", "arguments"),
     [(AzureBatchTaskOperator, {"command_line": "x"}), (AzureBatchLaunchOperator, {"group_id": "g"})],
@@ -230,8 +186,7 @@ def test_what_is_secret_once_it_is_rendered_is_masked(
     operator_class: Any, arguments: dict[str, Any], is_brought: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     masked: list[Any] = []
-    for name in ("task", "launch"):
-        monkeypatch.setattr(f"airflow_provider_batch.operators.{name}.mask_sas", masked.append)
+    monkeypatch.setattr("airflow_provider_batch.operators.rendered_fields.mask_sas", masked.append)
     start_task = {"commandLine": "x", "resourceFiles": [{"httpUrl": "{{ params.url }}", "filePath": "b"}]}
     body = {name: value for name, value in pool_to_rest(POOL).items() if name != "id"}
     body["startTask"] = start_task
