@@ -195,10 +195,14 @@ class AzureBatchAsyncHook:
 
         :raises ConnectionFieldError: a field is missing or contradicts another one.
         """
+        from asgiref.sync import sync_to_async
+
         from airflow_provider_batch.hooks.connection import read_connection
 
         if self._connection is None:
-            found = read_connection(await aget_connection(self.azure_batch_conn_id))
+            connection = await aget_connection(self.azure_batch_conn_id)
+            # Airflow 3.0 masks the extras when they are read: a call that fails on the loop's own thread.
+            found: BatchConnection = await sync_to_async(read_connection)(connection)
             await amask_secret(list(found.secrets))
             self._connection = found
         return self._connection

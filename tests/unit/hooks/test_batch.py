@@ -6,9 +6,12 @@ import subprocess
 import sys
 import threading
 from importlib import import_module
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from asgiref.sync import async_to_sync
 
 from airflow_provider_batch.client.ports import AsyncBatchPort, BatchPort
 from airflow_provider_batch.domain import requests
@@ -94,6 +97,30 @@ def test_account_key_is_masked_once_the_connection_was_read(connect: Connect) ->
     assert not _masked_by_airflow(key)
     _ = AzureBatchHook(connect("http://127.0.0.1:1", password=key)).connection
     assert _masked_by_airflow(key)
+
+
+class _ConnectionThatMasksItsExtras(SimpleNamespace):
+    """A connection of Airflow 3.0 in the triggerer."""
+
+    @property
+    def extra_dejson(self) -> dict[str, str]:
+        return async_to_sync(self._extras_are_masked)()
+
+    async def _extras_are_masked(self) -> dict[str, str]:
+        return {"account_url": "https://acct.westeurope.batch.azure.com"}
+
+
+async def test_async_hook_reads_a_connection_that_masks_its_extras_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def aget_connection(conn_id: str) -> Any:
+        return _ConnectionThatMasksItsExtras(
+            conn_id=conn_id, conn_type="azure_batch_account", host=None, login="acct", password=KEY
+        )
+
+    monkeypatch.setattr("airflow_provider_batch.hooks.batch.aget_connection", aget_connection)
+    connection = await AzureBatchAsyncHook("of_3_0").get_connection()
+    assert connection.account.account_url == "https://acct.westeurope.batch.azure.com"
 
 
 async def test_account_key_is_masked_in_an_event_loop(connect: Connect) -> None:
