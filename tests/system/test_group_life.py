@@ -19,6 +19,7 @@ import psutil
 import pytest
 from azure.batch.models import BatchJob, BatchTask
 
+from airflow_provider_batch.version_compat import MIRRORS_SUPPORTED
 from demo.airflow_rest import TaskInstance
 from demo.emulator_service import CONNECTION_ID
 from demo.waiting import wait_for
@@ -220,6 +221,16 @@ def test_clear_after_the_run_runs_again_what_airflow_says(live: Live, names: str
     assert set(life.states().values()) == {"success"}
 
 
+def test_clear_runs_members_that_start_on_workers_once(live: Live) -> None:
+    life = live("on_workers").start()
+    assert life.ended() == "success"
+    life.wait_until_nothing_is_left()
+    life.clear("b")
+    assert life.ended() == "success"
+    assert life.runs() == ONCE | {"b": 2, "d": 2}
+    assert life.task("b").try_number == 2
+
+
 def test_clear_of_a_run_that_has_ended_runs_all_of_it_again(live: Live) -> None:
     life = live("diamond").start()
     assert life.ended() == "success"
@@ -415,6 +426,7 @@ def test_job_says_which_dag_run_group_and_generation_it_belongs_to(live: Live) -
     assert said["airflow_generation"] == "1"
 
 
+@pytest.mark.skipif(not MIRRORS_SUPPORTED, reason="Airflow 3.0 to 3.2 start no task in the triggerer")
 def test_eager_members_need_no_worker(live: Live) -> None:
     life = live("diamond").start()
     assert life.ended() == "success"

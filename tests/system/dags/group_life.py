@@ -72,6 +72,10 @@ with life("retried", retries=2) as retried_dag:
 with life("gated", retries=1) as gated_dag:
     diamond(connection_id="gated")
 
+# as all members do in Airflow 3.0 to 3.2
+with life("on_workers", deferrable=False) as on_workers_dag:
+    diamond()
+
 with life("mapped") as mapped_dag, AzureBatchJobTaskGroup(group_id="g", batch_pool=POOL):
     each = AzureBatchTaskOperator.partial(task_id="m").expand(command_line=[told(f"m{n}") for n in range(3)])
     member("a") >> each >> member("z")
