@@ -18,6 +18,7 @@ __all__ = [
     "AIRFLOW_V_3_0_PLUS",
     "AIRFLOW_V_3_3_PLUS",
     "MIRRORS_SUPPORTED",
+    "TRIGGERS_END_TASKS",
     "BaseHook",
     "MappedOperator",
     "SkipMixin",
@@ -32,6 +33,7 @@ __all__ = [
 _AIRFLOW = Version(Version(airflow_version).base_version)
 
 AIRFLOW_V_3_0_PLUS = Version("3.0.0") <= _AIRFLOW
+AIRFLOW_V_3_1_PLUS = Version("3.1.0") <= _AIRFLOW
 AIRFLOW_V_3_3_PLUS = Version("3.3.0") <= _AIRFLOW
 
 
@@ -56,6 +58,10 @@ SkipMixin: Any = (
 )
 #: whether the scheduler starts tasks in the triggerer: it does in 2.11, and again from 3.3 on
 MIRRORS_SUPPORTED = AIRFLOW_V_3_3_PLUS or not AIRFLOW_V_3_0_PLUS
+#: Whether a trigger may end its task. Airflow 3.0 then runs the DAG's file as if for a callback, and counts
+#: that as a parse which has found no DAG: while tasks go on ending so, the DAG counts as deleted, and its run
+#: stands still.
+TRIGGERS_END_TASKS = AIRFLOW_V_3_1_PLUS or not AIRFLOW_V_3_0_PLUS
 
 
 async def aget_connection(conn_id: str) -> Any:

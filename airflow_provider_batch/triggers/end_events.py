@@ -10,7 +10,7 @@ from airflow.triggers.base import TaskFailedEvent, TaskSkippedEvent, TaskSuccess
 from airflow_provider_batch.domain.ending import Ending
 from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.triggers.task_instance import set_xcom
-from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
+from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS, TRIGGERS_END_TASKS
 
 __all__ = ["end_task", "is_for_worker"]
 
@@ -55,7 +55,7 @@ async def end_task(
     :param log: the Airflow task log.
     """
     for_worker = TriggerEvent(ending.as_json())  # type: ignore[no-untyped-call]
-    if task_instance is None or ending.verdict.value in worker_endings:
+    if task_instance is None or not TRIGGERS_END_TASKS or ending.verdict.value in worker_endings:
         return for_worker
     value = ending.return_value
     if ending.verdict is Verdict.SUCCESS and push_result and value is not None:

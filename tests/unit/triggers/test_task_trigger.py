@@ -239,6 +239,17 @@ async def test_an_end_for_a_worker_carries_all_that_the_worker_needs(
         assert isinstance(ending.error(), BatchTaskFailedError)
 
 
+@pytest.mark.parametrize("exit_code", [0, 1])
+async def test_airflow_3_0_ends_every_task_on_a_worker(
+    triggerer: Triggerer, monkeypatch: pytest.MonkeyPatch, exit_code: int
+) -> None:
+    monkeypatch.setattr(end_events, "TRIGGERS_END_TASKS", False)
+    triggerer.ends_at(5, exit_code)
+    event = await only_event(triggerer.trigger())
+    assert type(event) is TriggerEvent
+    assert Ending.from_json(event.payload).verdict.value == ("failed" if exit_code else "success")
+
+
 async def test_a_worker_is_not_called_while_the_deferral_may_still_be_reported(triggerer: Triggerer) -> None:
     wait = 15
     triggerer.batch.complete(triggerer.submission.key, 0)
