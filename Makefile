@@ -19,6 +19,7 @@ lint: .venv/installed ## Check style, types and who imports whom
 
 bench: .venv-bench/installed ## Compare with the official operator and the SDK; most of an hour
 	@.venv-bench/bin/python -m benchmarks.emulator
+	@.venv-bench/bin/python -m benchmarks.parsing
 	@.venv-bench/bin/python -m benchmarks.launch_10000
 	@.venv-bench/bin/python -m benchmarks.scale
 	@.venv-bench/bin/python -m benchmarks.layered_graph
