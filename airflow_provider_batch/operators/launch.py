@@ -137,7 +137,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         self.azure_batch_conn_id = azure_batch_conn_id
         self.wall_clock = wall_clock
         self._check()
-        self._group_job: GroupJobPlan | None = None
+        self._job: Generation | None = None
         self._plans_into_it = False
 
     def _check(self) -> None:
@@ -208,7 +208,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         from airflow_provider_batch.hooks.new_pools import check_new_pool
 
         try:
-            plan = self._group_job = self.job_plan(context, self.hook)
+            plan = self.job_plan(context, self.hook)
             scope = self._scope(context)
             graph, rendered = self._render_members(context, scope)
             blocks = integer_blocks(graph, rendered.widths)
@@ -290,6 +290,7 @@ class AzureBatchLaunchOperator(BaseOperator):
 
         generation: Generation
         generation, self._plans_into_it = self._run(open_for_launch(plan, opening))
+        self._job = generation
         if not self._plans_into_it:
             self.log.info(
                 "Batch job %s was planned before; members that were cleared submit themselves.",
@@ -417,12 +418,12 @@ class AzureBatchLaunchOperator(BaseOperator):
     # --- when things go wrong --------------------------------------------------------------------
 
     def on_kill(self) -> None:
-        """End the job that this launch plans into; a job that was open before is left alone."""
-        if self._group_job is None or not self._plans_into_it:
+        """End the job that this launch plans into; others of the group are left alone."""
+        if self._job is None or not self._plans_into_it:
             return
         hook = self.hook.another_session()
         try:
-            self._run(_end(self._group_job, "AirflowLaunchKilled"), hook)
+            self._run(_end(self._job, "AirflowLaunchKilled"), hook)
         finally:
             hook.close()
 
@@ -435,11 +436,11 @@ class AzureBatchLaunchOperator(BaseOperator):
         return bool(task_instance.try_number <= task_instance.max_tries)
 
     def _withdraw(self) -> None:
-        """End what this try has opened; the error on whose account it is done stays the reason."""
-        if self._group_job is None or not self._plans_into_it:
+        """End the job that was planned into; the error on whose account it is done stays the reason."""
+        if self._job is None or not self._plans_into_it:
             return
         try:
-            self._run(_end(self._group_job, "AirflowLaunchFailed"))
+            self._run(_end(self._job, "AirflowLaunchFailed"))
         except Exception as error:  # noqa: BLE001 - another error is being raised, and tells more
             self.log.error("The Batch job could not be ended, and may stay for an hour: %s", error)
 
@@ -450,10 +451,10 @@ class AzureBatchLaunchOperator(BaseOperator):
         return drive(flow, WorkerEffects((hook or self.hook).get_conn(), self.log))
 
 
-def _end(plan: GroupJobPlan, reason: str) -> Flow[None]:
-    from airflow_provider_batch.domain.group_job import end_jobs
+def _end(job: Generation, reason: str) -> Flow[None]:
+    from airflow_provider_batch.domain.group_job import terminate_generation
 
-    yield from end_jobs(plan.group, reason)
+    yield from terminate_generation(job, reason)
 
 
 def _fingerprint(plan: GroupJobPlan, graph: Graph, rendered: _Rendered) -> str:

@@ -162,6 +162,23 @@ def test_a_first_launch_leaves_what_a_late_member_runs_already(worker: GroupWork
     assert said["batch_job_id"] != key.batch_job_id
 
 
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_a_launch_that_fails_ends_its_own_job_and_not_that_of_a_late_member(
+    worker: GroupWorker, is_killed: bool
+) -> None:
+    group = chain()
+    key = late_member_runs(worker, group)
+    operator = group.dag.get_task("film.launch").prepare_for_execution()
+    if is_killed:
+        worker.batch.before("create_task_collection", lambda batch: operator.on_kill())
+    else:
+        worker.batch.fail("create_task_collection", service_error("InvalidPropertyValue"))
+    with pytest.raises(BatchServiceError):
+        operator.execute(worker.context(operator))
+    assert key in worker.batch.live_tasks()
+    assert worker.batch.active_jobs() == ["nightly", key.batch_job_id]
+
+
 @pytest.mark.parametrize("begins", ["before_the_launch", "as_launch_begins"])
 def test_a_launch_that_was_cleared_leaves_what_a_late_member_runs_again(
     worker: GroupWorker, begins: str
