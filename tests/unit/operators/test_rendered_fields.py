@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
 from itertools import count
 from typing import Any
 
@@ -33,10 +34,10 @@ def shown(task: Any) -> dict[str, Any]:
 
         return dict(task_runner._serialize_rendered_fields(task))
     from airflow.serialization.helpers import serialize_template_field
-    from airflow.utils.log.secrets_masker import redact
 
+    masker = import_module("airflow.utils.log.secrets_masker")
     return {
-        name: redact(serialize_template_field(getattr(task, name), name), name)
+        name: masker.redact(serialize_template_field(getattr(task, name), name), name)
         for name in task.template_fields
     }
 
