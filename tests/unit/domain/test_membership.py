@@ -284,7 +284,7 @@ def test_a_member_that_was_planned_anew_after_its_clear_takes_that_task_whatever
     batch, said, changes = cleared_and_planned_anew()
     if exit_code is not None:
         batch.complete(SPLIT_ANEW, exit_code)
-    before = batch.submissions
+    before = dict(batch.submissions)
     assert submitted(batch, member("split", said, **changes)).key == SPLIT_ANEW
     assert batch.submissions == before
 
