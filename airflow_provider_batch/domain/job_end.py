@@ -46,6 +46,9 @@ def why_ended(outcome: TaskOutcome) -> Flow[str | None]:
     # A job that ends since all its tasks have ended has ended none of them.
     if lower(job.json.get("state")) not in JOB_CLOSED or not reason or reason == "AllTasksComplete":
         return None
+    # A task whose own time was up may have ended the job by its failure.
+    if reason == "TaskFailed" and outcome.failure.category == "servererror":
+        return None
     if info.get("endTime") and outcome.end_time and utc(info["endTime"]) - utc(outcome.end_time) > _AT_ONCE:
         return None
     hint = _HINTS.get(reason)

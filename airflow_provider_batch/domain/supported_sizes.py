@@ -80,7 +80,8 @@ def nearest_sizes(vm_size: str, known: Sequence[str]) -> list[str]:
 
 
 def _without_tier(vm_size: str) -> str:
-    return vm_size.partition("_")[2] or vm_size
+    tier, _, name = vm_size.partition("_")
+    return vm_size if _figure(tier) else name or vm_size
 
 
 def _figure(name: str) -> str:

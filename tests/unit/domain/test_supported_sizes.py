@@ -62,6 +62,7 @@ def test_of_a_region_without_sizes_nothing_is_known() -> None:
         ("standard_e8-3s_v5", "standard_e8-2s_v5"),
         ("standard_nc24_a100_v4", "standard_nc24ads_a100_v4"),
         ("standrd_d4s_v5", "standard_d4s_v5"),
+        ("D4s_v5", "standard_d4s_v5"),
     ],
 )
 def test_the_same_cores_and_the_same_family_are_nearest(meant: str, first: str) -> None:

@@ -587,6 +587,19 @@ def test_a_task_that_was_ended_alone_blames_no_job(plan: TaskPlan, trouble: Exce
     assert "likely cause: the task was terminated" in said
 
 
+@pytest.mark.parametrize("category", ["UserError", "ServerError"])
+def test_a_task_whose_own_time_was_up_was_not_ended_by_the_job_that_it_took_along(category: str) -> None:
+    """Its exit conditions may end the job, which then says ``TaskFailed``."""
+    scene = Scene(given())
+
+    def its_failure_ends_the_job() -> None:
+        scene.batch.end_job(scene.key.batch_job_id, "TaskFailed")
+        scene.batch.task(scene.key)["executionInfo"]["failureInfo"]["category"] = category
+
+    said = said_of_an_end(scene, its_failure_ends_the_job)
+    assert ("was ended (TaskFailed)" in said) is (category == "UserError")
+
+
 def test_a_job_that_ended_long_after_its_task_has_not_ended_it() -> None:
     scene = Scene(given())
     key = scene.batch._key(scene.key)
