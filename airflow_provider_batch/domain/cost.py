@@ -149,7 +149,7 @@ def estimate(pool: Mapping[str, Any]) -> Estimate:
     """
     Read from the description of a pool how many nodes it may have.
 
-    :param pool: the pool (REST JSON).
+    :param pool: the pool (REST JSON); one that a job brings has no id yet.
     """
     is_autoscaled = bool(pool.get("enableAutoScale"))
     counts = _most_by_formula(pool) if is_autoscaled else _targets(pool)
@@ -158,7 +158,7 @@ def estimate(pool: Mapping[str, Any]) -> Estimate:
     if counts is not None:
         kinds = (Machine(machines.vm_size, is_spot, machines.is_windows) for is_spot in (False, True))
         found = {machine: count for machine, count in zip(kinds, counts, strict=True) if count}
-    return Estimate(str(pool.get("id")), found, is_autoscaled)
+    return Estimate(str(pool.get("id", "of the job")), found, is_autoscaled)
 
 
 def _targets(pool: Mapping[str, Any]) -> tuple[int, int]:

@@ -36,7 +36,6 @@ from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
 from airflow_provider_batch.operators.run_states import states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
-from airflow_provider_batch.specs.pool_info import brings_pool
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -206,6 +205,7 @@ class AzureBatchLaunchOperator(BaseOperator):
         from airflow_provider_batch.domain.labels import pool_labels
         from airflow_provider_batch.domain.launched import Launched
         from airflow_provider_batch.hooks.new_pools import check_new_pool
+        from airflow_provider_batch.operators.estimates import log_estimate
 
         try:
             plan = self.job_plan(context, self.hook)
@@ -241,8 +241,9 @@ class AzureBatchLaunchOperator(BaseOperator):
                 plans_anew=self._plans_into_it and self._was_cleared(context),
             )
             self._publish(context, launched)
-            if self._plans_into_it:
-                self._estimate(context, plan)
+            if self._plans_into_it and made is not None:
+                # Of a pool that is only named, nothing is known without asking.
+                log_estimate(made, self.hook.connection, self.log, self._life(context))
         except BaseException as error:
             if not self._next_try_takes_over(context, error):
                 self._withdraw()
@@ -317,16 +318,6 @@ class AzureBatchLaunchOperator(BaseOperator):
             done.added,
             done.existed,
         )
-
-    def _estimate(self, context: Any, plan: GroupJobPlan) -> None:
-        """Say what the pool may cost; of one that is only named, nothing is known without asking."""
-        from airflow_provider_batch.operators.estimates import log_estimate
-
-        described = plan.pool
-        if brings_pool(plan.job):
-            described = {"id": "of the job", **plan.job["poolInfo"]["autoPoolSpecification"]["pool"]}
-        if described is not None:
-            log_estimate(described, self.hook.connection, self.log, self._life(context))
 
     def _account(self) -> str | None:
         connection = self.hook.connection

@@ -492,12 +492,10 @@ class AzureBatchTaskOperator(BaseOperator):
 
         if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.work))) is not None:
             from airflow_provider_batch.hooks.new_pools import check_new_pool
-
-            yield from check_new_pool(made, self.hook.connection, self.log)
-        if plan.pool is not None:
             from airflow_provider_batch.operators.estimates import log_estimate
 
-            log_estimate(plan.pool, self.hook.connection, self.log)
+            yield from check_new_pool(made, self.hook.connection, self.log)
+            log_estimate(made, self.hook.connection, self.log)
         return (yield from submit(plan))
 
     def _make_plan(self, context: Context) -> TaskPlan:

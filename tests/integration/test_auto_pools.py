@@ -72,6 +72,7 @@ def test_pool_is_made_for_the_job_told_of_and_gone_with_it(
     assert result["exit_code"] == 0
     assert result["batch_pool_id"].startswith("film-")
     assert f"Pool {result['batch_pool_id']} was made for Batch job" in task.text
+    assert "Pool of the job: up to 1 " in task.text
     # Its nodes go with the job: the output was read before.
     assert "the last words" in task.text
     assert pool_of(hook, result["batch_pool_id"]) is None
