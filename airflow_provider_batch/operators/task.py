@@ -393,16 +393,20 @@ class AzureBatchTaskOperator(BaseOperator):
         return submission, deadline
 
     def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None = None
+        self, context: Context, event: Mapping[str, Any] | None = None, try_number: int | None = None
     ) -> dict[str, Any] | None:
         """
         End the Airflow task on a worker, where its trigger could not.
 
         :param context: the template context.
         :param event: the ending that the trigger saw.
+        :param try_number: the try that was deferred.
         """
         from airflow_provider_batch.domain.ending import Ending
+        from airflow_provider_batch.triggers.resumption import belongs_to_another_try
 
+        if belongs_to_another_try(context, try_number):
+            return self._execute(context, None)
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
         if "refused" in event:
@@ -572,6 +576,7 @@ class AzureBatchTaskOperator(BaseOperator):
                 deferred_at=datetime.now(timezone.utc).isoformat(),
             ),
             method_name="execute_complete",
+            kwargs={"try_number": task_instance.try_number},
         )
 
     def _end(self, ending: Ending) -> dict[str, Any] | None:

@@ -93,7 +93,7 @@ class BatchSensor(BaseSensorOperator):
         if sensed is not None and sensed.is_done:
             return PokeReturnValue(is_done=True, xcom_value=self._end(sensed.failure, sensed.result))
         if self.deferrable:
-            self._wait_in_triggerer()
+            self._wait_in_triggerer(context)
         return PokeReturnValue(is_done=False)
 
     def _look(self) -> Sensed:
@@ -107,7 +107,7 @@ class BatchSensor(BaseSensorOperator):
             self._said = sensed.why
         return sensed
 
-    def _wait_in_triggerer(self) -> None:
+    def _wait_in_triggerer(self, context: Any) -> None:
         from airflow_provider_batch.triggers.sensor import AzureBatchSensorTrigger
 
         self.defer(
@@ -118,16 +118,22 @@ class BatchSensor(BaseSensorOperator):
                 datetime.now(timezone.utc).isoformat(),
             ),
             method_name="execute_complete",
+            kwargs={"try_number": context["ti"].try_number},
             timeout=timedelta(seconds=self.timeout),
         )
 
-    def execute_complete(self, context: Any, event: Mapping[str, Any]) -> Any:
+    def execute_complete(self, context: Any, event: Mapping[str, Any], try_number: int | None = None) -> Any:
         """
         Go on when the trigger has seen the end.
 
         :param context: the template context.
         :param event: what it has seen.
+        :param try_number: the try that was deferred.
         """
+        from airflow_provider_batch.triggers.resumption import belongs_to_another_try
+
+        if belongs_to_another_try(context, try_number):
+            return self.execute(context)
         if event.get("error"):
             error = AzureBatchError(event["error"])
             self._skip_if_soft(error)

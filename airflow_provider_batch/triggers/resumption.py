@@ -6,7 +6,7 @@ import asyncio
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-__all__ = ["not_too_soon"]
+__all__ = ["belongs_to_another_try", "not_too_soon"]
 
 #: Time between a deferral and a resumption on a worker. A task that resumes sooner can meet the executor's
 #: late report of the worker that deferred it, which Airflow takes for a crash and fails the task. The report
@@ -26,3 +26,15 @@ async def not_too_soon(task_instance: Any, deferred_at: str | None) -> None:
         return
     due = datetime.fromisoformat(deferred_at) + BEFORE_A_WORKER
     await asyncio.sleep(max(0.0, (due - datetime.now(timezone.utc)).total_seconds()))
+
+
+def belongs_to_another_try(context: Any, try_number: int | None) -> bool:
+    """
+    Tell whether a task is resumed with the event of an earlier try; it has to begin anew then.
+
+    Airflow 3.0 keeps where a task resumes when that fails, and begins its retry there.
+
+    :param context: the template context of a task that resumes on a worker.
+    :param try_number: the try that was deferred; None when no operator deferred it.
+    """
+    return try_number is not None and try_number != context["ti"].try_number

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,6 +33,9 @@ from tests.integration.task_try import RUN_STARTED
 
 _numbers = itertools.count(1)
 LIMIT_SECONDS = 30
+
+
+FIRST_TRY: Any = {"ti": SimpleNamespace(try_number=1)}
 
 
 class Work:
@@ -90,7 +94,7 @@ def wait(sensor: BatchSensor) -> Any:
 def deferred(sensor: BatchSensor) -> AzureBatchSensorTrigger:
     """Run the sensor until it defers; its trigger, made anew as a triggerer makes it."""
     with pytest.raises(TaskDeferred) as raised:
-        sensor.execute({})
+        sensor.execute(FIRST_TRY)
     path, arguments = raised.value.trigger.serialize()
     assert path == "airflow_provider_batch.triggers.sensor.AzureBatchSensorTrigger"
     assert raised.value.method_name == "execute_complete"
@@ -164,7 +168,7 @@ def test_soft_fail_skips_instead_of_failing(work: Work, sensor: Callable[..., An
     waits = {"batch_job_id": work.batch_job_id, "soft_fail": True, "deferrable": deferrable}
     wait(sensor(AzureBatchTaskSensor, batch_job_id=work.batch_job_id, fail_on_failure=False))
     with pytest.raises(AirflowSkipException, match="failed: bad"):
-        sensor(AzureBatchTaskSensor, **waits).execute({})
+        sensor(AzureBatchTaskSensor, **waits).execute(FIRST_TRY)
 
 
 def test_deferred_sensor_waits_in_the_triggerer_and_ends_on_a_worker(work: Work, sensor: Callable[..., Any]):

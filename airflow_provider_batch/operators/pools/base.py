@@ -166,17 +166,21 @@ class PoolOperator(BaseOperator):
         """
 
     def execute_complete(
-        self, context: Context, event: Mapping[str, Any] | None = None
+        self, context: Context, event: Mapping[str, Any] | None = None, try_number: int | None = None
     ) -> dict[str, Any] | None:
         """
         End the Airflow task on a worker, where its trigger could not.
 
         :param context: the template context.
         :param event: the ending that the trigger saw.
+        :param try_number: the try that was deferred.
         """
         from airflow_provider_batch.domain.ending import Ending
         from airflow_provider_batch.domain.verdict import Verdict
+        from airflow_provider_batch.triggers.resumption import belongs_to_another_try
 
+        if belongs_to_another_try(context, try_number):
+            return self.execute(context)
         if event is None:
             raise AzureBatchConfigurationError("the trigger gave no event; was the task resumed by hand?")
         ending = Ending.from_json(event)
@@ -285,6 +289,7 @@ class PoolOperator(BaseOperator):
                 deferred_at=datetime.now(timezone.utc).isoformat(),
             ),
             method_name="execute_complete",
+            kwargs={"try_number": task_instance.try_number},
         )
 
 

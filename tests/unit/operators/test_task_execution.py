@@ -322,6 +322,19 @@ def test_an_error_that_a_trigger_saw_is_raised_as_itself(cls: type[AzureBatchErr
     assert caught.type is cls
 
 
+def test_a_retry_that_airflow_resumes_with_the_event_of_the_failed_try_begins_anew(worker: Worker) -> None:
+    ti = TaskInstance()
+    with pytest.raises(TaskDeferred) as caught:
+        operator(deferrable=True).execute(context(ti))
+    event = Ending.of_error(AzureBatchError("the first try")).as_json()
+    resumed = {"event": event, **(caught.value.kwargs or {})}
+    with pytest.raises(AzureBatchError, match="the first try"):
+        operator(deferrable=True).execute_complete(context(ti), **resumed)
+    ti.try_number += 1
+    with pytest.raises(TaskDeferred):
+        operator(deferrable=True).execute_complete(context(ti), **resumed)
+
+
 def test_a_resumption_without_an_event_is_an_error() -> None:
     with pytest.raises(AzureBatchError, match="no event"):
         operator().execute_complete(context(), None)
