@@ -38,7 +38,7 @@ def create_job(body: Mapping[str, Any]) -> Flow[None]:
     :raises BatchQuotaError: there was no room for an hour.
     """
     if brings_pool(body):
-        # Every DAG that has a task imports this module; few of their jobs bring a pool.
+        # Every worker that runs a task imports this module; few of their jobs bring a pool.
         from airflow_provider_batch.domain.images import resolve_auto_pool_image
 
         body = yield from resolve_auto_pool_image(body)

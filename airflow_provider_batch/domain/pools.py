@@ -40,7 +40,7 @@ def ensure_pool(
                 "Create it first, or describe it (batch_pool)."
             )
         return
-    # Every DAG that has a task imports this module; few of them describe a pool.
+    # Every worker that runs a task imports this module; few of them describe a pool.
     from airflow_provider_batch.domain.pool_adoption import adopt_pool
 
     yield from adopt_pool(pool, labels)

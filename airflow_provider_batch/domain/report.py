@@ -99,7 +99,7 @@ def held(outcome: TaskOutcome) -> str:
         return text
     if outcome.cost is None:
         return f"{text}, cost not known (no price of the pool's VM size)"
-    # Every DAG file with a task imports this module.
+    # Every worker that runs a task imports this module; few connections have prices.
     from airflow_provider_batch.domain.cost import money
 
     return f"{text}, {money(outcome.cost, outcome.currency)}"

@@ -316,7 +316,7 @@ class _Watch:
     def _finish(self, outcome: TaskOutcome) -> Flow[TaskOutcome]:
         yield from self.tail.read(at_the_end=True)
         yield Save(self.tail.state())
-        # Every DAG file with a task imports this module; what things cost is for ends.
+        # Every worker that runs a task imports this module, and one that defers it sees no end.
         from airflow_provider_batch.domain.job_end import why_ended
         from airflow_provider_batch.domain.task_figures import with_figures
 

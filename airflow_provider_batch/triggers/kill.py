@@ -67,7 +67,7 @@ async def end_batch_task(
     :param perform: performs effects for the trigger.
     """
     if submission.shared_job and task_instance is not None and await run_is_over(task_instance):
-        # Every DAG file with a task imports this module.
+        # Every worker that defers a task imports this module.
         from airflow_provider_batch.domain.group_end import end_job
 
         # The group's finish has been marked too: nobody else would end its job.

@@ -64,7 +64,7 @@ class MirrorEffects:
         return await self._alone(effect)
 
     async def _prices_of(self, machines: Collection[Machine]) -> PriceTable | None:
-        # Every DAG file with a task imports this module.
+        # Every worker that defers a task imports this module.
         from airflow_provider_batch.hooks.prices import aprice_table
 
         return await aprice_table(self._subscription.connection, machines, self._log)

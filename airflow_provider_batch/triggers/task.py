@@ -144,7 +144,7 @@ class AzureBatchTaskTrigger(BaseTrigger):
         if not submission.shared_job:
             hook = await stack.enter_async_context(AzureBatchAsyncHook(self.azure_batch_conn_id))
             port = await patiently(hook.get_conn, self.azure_batch_conn_id, self.log)
-            # Every DAG file with a task imports this module.
+            # Every worker that defers a task imports this module.
             from airflow_provider_batch.hooks.prices import aprice_table
 
             prices = partial(aprice_table, await hook.get_connection(), log=self.log)
