@@ -81,8 +81,8 @@ class MemberPlan:
         """
         Whether what launch has planned is for this work.
 
-        A clear of a member clears launch too. While the job is open launch leaves it as it is, and what is
-        planned there had its turn before the clear.
+        A clear of a member mostly clears launch too. While the job is open launch leaves it as it is, and
+        what is planned there had its turn before the clear.
         """
         return self.launched is not None and (not self.is_cleared or self.launched.plans_anew)
 
@@ -176,18 +176,22 @@ def _take_planned(plan: MemberPlan, launched: Launched) -> Flow[Submission | Ref
     outcome = read_outcome(key, planned.json)
     if outcome is None:
         return replace((yield from adopt(key, planned, launched.batch_pool_id, "launch")), shared_job=True)
-    if outcome.succeeded or (plan.is_first_try and not _had_its_turn(plan, planned)):
+    had_its_turn = plan.is_first_try and _had_its_turn(plan, planned)
+    if outcome.succeeded and had_its_turn:
+        return Refused(f"Batch task {key} ended with success before the clear", (key,))
+    if outcome.succeeded or (plan.is_first_try and not had_its_turn):
         return Submission(key, launched.batch_pool_id, planned.etag, adopted=True, shared_job=True)
     return (yield from _run_again(plan, key, planned, outcome))
 
 
 def _had_its_turn(plan: MemberPlan, planned: Answer) -> bool:
     """
-    Tell whether a planned task that failed had been taken before the clear.
+    Tell whether a planned task that has ended had been taken before the clear.
 
-    Who clears only what failed does not clear launch, so what that says is older than the clear. To take a
-    task is to write to it (:func:`~airflow_provider_batch.domain.submission.adopt`), as are a retry and a
-    kill; what nodes do is no writing. Of a task that ended before it was taken, it cannot be told.
+    Who clears only what failed, or from Airflow 3.1 on a member alone, does not clear launch, so what that
+    says is older than the clear. To take a task is to write to it
+    (:func:`~airflow_provider_batch.domain.submission.adopt`), as are a retry and a kill; what nodes do is no
+    writing. Of a task that ended before it was taken, it cannot be told.
     """
     if not plan.is_cleared:
         return False

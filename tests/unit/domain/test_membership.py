@@ -295,11 +295,12 @@ def test_a_member_that_was_planned_anew_and_failed_is_run_again_by_its_retry() -
     assert split_tasks(batch) == [SPLIT_ANEW]
 
 
-def test_a_failed_member_that_is_cleared_without_launch_runs_again() -> None:
-    """As when only what has failed is cleared: launch says what it said before."""
+@pytest.mark.parametrize("exit_code", [0, 1])
+def test_a_member_that_is_cleared_without_launch_runs_again(exit_code: int) -> None:
+    """As when only what has failed is cleared, or a member alone: launch says what it said before."""
     batch, said, changes = cleared_and_planned_anew()
     assert submitted(batch, member("split", said, **changes)).key == SPLIT_ANEW
-    batch.complete(SPLIT_ANEW, 1)
+    batch.complete(SPLIT_ANEW, exit_code)
     again = {"max_tries": 2, "tries_before_clear": 2, "try_number": 3}
     found = submitted(batch, member("split", said, **again))
     assert batch.task(found.key)["state"] == "active"
