@@ -91,8 +91,7 @@ class AzureBatchLaunchOperator(BaseOperator):
     It reads the real DAG, decides which edges Batch can hold, creates the job and adds the tasks of all eager
     members, parents first. It waits for nothing: Batch queues. May be killed at any point and run again.
 
-    The XCom that it returns has ``batch_job_id``, ``generation``, ``batch_pool_id``,
-    ``azure_batch_conn_id`` and ``blocks``.
+    The XCom that it returns is a :class:`~airflow_provider_batch.domain.launched.Launched`.
 
     :param group_id: id of the group.
     :param batch_pool_id: id of a pool that exists (templated).
