@@ -32,7 +32,7 @@ from airflow_provider_batch.operators.group_graph import (
     static_graph,
 )
 from airflow_provider_batch.operators.job_pool import check_one_pool, job_without_pool
-from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
+from airflow_provider_batch.operators.rendered_fields import HidesSecrets, hide_secrets, whole
 from airflow_provider_batch.operators.run_states import states_of_run
 from airflow_provider_batch.specs import decided_later, pool_to_rest, to_iso8601
 from airflow_provider_batch.specs.pool_identities import check_references
@@ -84,7 +84,7 @@ class _Rendered:
                 check_references(pool, body, f"{task_id}.batch_task")
 
 
-class AzureBatchLaunchOperator(BaseOperator):
+class AzureBatchLaunchOperator(HidesSecrets, BaseOperator):
     """
     Plan a group's members into one Batch job; a part of every ``AzureBatchJobTaskGroup``.
 
@@ -171,16 +171,6 @@ class AzureBatchLaunchOperator(BaseOperator):
         super().resolve_template_files()
         if callable(seal := getattr(self.task_group, "seal", None)):
             seal()
-
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """
-        Render the templated fields, then hide secrets in what Airflow shows of them.
-
-        :param context: the template context.
-        :param jinja_env: environment to render with.
-        """
-        super().render_template_fields(context, jinja_env)
-        hide_secrets(self)
 
     # --- what happens ----------------------------------------------------------------------------
 

@@ -10,7 +10,6 @@ from airflow_provider_batch.domain.launched import Launched
 from airflow_provider_batch.domain.membership import MemberPlan
 from airflow_provider_batch.domain.requests import TaskKey
 from airflow_provider_batch.domain.submission import TaskPlan
-from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.group_graph import batch_members, definition_of
 from airflow_provider_batch.operators.identity import work_identity
 from airflow_provider_batch.operators.run_states import states_of_run
@@ -39,8 +38,6 @@ def member_plan(
     launch.render_template_fields(context)
     job = launch.job_plan(context, operator.hook)
     task = operator.task_body()
-    # Airflow renders a mapped task without asking it.
-    mask_sas([task, job.job, job.pool])
     said = task_instance.xcom_pull(task_ids=group.azure_batch_launch_id, map_indexes=-1)
     # A clear lets a task instance have as many tries again as it may have.
     tries_before_clear = max(task_instance.max_tries - (operator.retries or 0), 0)

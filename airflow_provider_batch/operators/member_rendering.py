@@ -11,7 +11,6 @@ from typing import Any
 from airflow.providers.common.compat.sdk import XComArg
 
 from airflow_provider_batch.exceptions import MemberRenderingError
-from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.member_values import MemberValues
 from airflow_provider_batch.operators.template_needs import LAUNCH_TIME_KEYS
 from airflow_provider_batch.version_compat import MappedOperator, context_update_for_unmapped
@@ -206,7 +205,6 @@ class _Rendering:
         fields = self._operator.template_fields
         # Airflow renders a mapped task past its own render_template_fields().
         unmapped._do_render_template_fields(unmapped, fields, context, self._environment, set(resolved))
-        mask_sas([getattr(unmapped, name) for name in fields])
         return unmapped
 
     def _check(self, operator: Any, map_index: int, resolved: frozenset[int]) -> None:

@@ -19,17 +19,27 @@ from typing import Any
 
 from airflow_provider_batch.hooks.secrets import mask_sas
 
-__all__ = ["MASKED_LEVELS", "hide_secrets", "shallow", "whole"]
+__all__ = ["MASKED_LEVELS", "HidesSecrets", "hide_secrets", "shallow", "whole"]
 
 #: levels of a field within which Airflow masks secrets (``SecretsMasker.MAX_RECURSION_DEPTH``)
 MASKED_LEVELS = 5
+
+
+class HidesSecrets:
+    """An operator that hides the secrets of its fields when they are rendered; a base before Airflow's."""
+
+    def _do_render_template_fields(self, parent: Any, *args: Any, **kwargs: Any) -> None:
+        # Of a mapped task, Airflow calls this and not render_template_fields().
+        super()._do_render_template_fields(parent, *args, **kwargs)  # type: ignore[misc]
+        if parent is self:
+            hide_secrets(self)
 
 
 def hide_secrets(operator: Any) -> None:
     """
     Mask the secrets of an operator's templated fields, and keep the fields so that Airflow finds them.
 
-    To be called when the operator is made, and again when its fields are rendered.
+    To be called when the operator is made, and again when its fields are rendered: see :class:`HidesSecrets`.
 
     :param operator: its fields are changed; :func:`whole` reads them.
     """

@@ -26,7 +26,6 @@ from airflow_provider_batch.domain.output_cap import DEFAULT_CAP
 from airflow_provider_batch.domain.verdict import Verdict
 from airflow_provider_batch.exceptions import AzureBatchConfigurationError, AzureBatchError, SpecError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
-from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.links.portal import (
     AzureBatchJobLink,
     AzureBatchPoolLink,
@@ -36,7 +35,7 @@ from airflow_provider_batch.links.portal import (
 )
 from airflow_provider_batch.operators.group_settings import batch_group_of
 from airflow_provider_batch.operators.job_pool import LATER, check_one_pool, job_without_pool
-from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
+from airflow_provider_batch.operators.rendered_fields import HidesSecrets, hide_secrets, whole
 from airflow_provider_batch.specs import decided_later, pool_to_rest, task_to_rest
 from airflow_provider_batch.specs.base import plain
 from airflow_provider_batch.specs.legal_ids import is_legal_id
@@ -72,7 +71,7 @@ class _Work:
     find: Callable[[], Flow[Submission | None]]
 
 
-class AzureBatchTaskOperator(BaseOperator):
+class AzureBatchTaskOperator(HidesSecrets, BaseOperator):
     """
     Run a command line as one Azure Batch task, with its output live in the Airflow task log.
 
@@ -323,16 +322,6 @@ class AzureBatchTaskOperator(BaseOperator):
             )
         return body
 
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """
-        Render the templated fields, then hide secrets in what Airflow shows of them.
-
-        :param context: the template context.
-        :param jinja_env: environment to render with.
-        """
-        super().render_template_fields(context, jinja_env)
-        hide_secrets(self)
-
     # --- what happens ----------------------------------------------------------------------------
 
     @property
@@ -508,8 +497,6 @@ class AzureBatchTaskOperator(BaseOperator):
 
         pool = pool_to_rest(whole(self.batch_pool), "batch_pool") if self.batch_pool is not None else None
         task, job = self.task_body(), self._job_body()
-        # Airflow renders a mapped task without asking it.
-        mask_sas([task, job, pool])
         return TaskPlan(
             work=work_identity(context, self.hook.connection.deployment_id),
             task=task,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from airflow_provider_batch.exceptions import SpecError
 from airflow_provider_batch.hooks.secrets import mask_sas
 from airflow_provider_batch.operators.pools.base import PoolOperator, check_share, number
-from airflow_provider_batch.operators.rendered_fields import hide_secrets, whole
+from airflow_provider_batch.operators.rendered_fields import HidesSecrets, hide_secrets, whole
 from airflow_provider_batch.specs import decided_later, pool_to_rest
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AzureBatchCreatePoolOperator"]
 
 
-class AzureBatchCreatePoolOperator(PoolOperator):
+class AzureBatchCreatePoolOperator(HidesSecrets, PoolOperator):
     """
     Create a pool, or adopt the one of its id that fits, and wait until its nodes can run tasks.
 
@@ -123,16 +123,6 @@ class AzureBatchCreatePoolOperator(PoolOperator):
                 limit = f"at most {most}, by its formula" if body.get("enableAutoScale") else most
                 raise SpecError("usable_nodes", f"{nodes} is more than the pool is to have ({limit})")
         return body
-
-    def render_template_fields(self, context: Context, jinja_env: Any = None) -> None:
-        """
-        Render the templated fields, then hide secrets in what Airflow shows of them.
-
-        :param context: the template context.
-        :param jinja_env: environment to render with.
-        """
-        super().render_template_fields(context, jinja_env)
-        hide_secrets(self)
 
     def prepare(self, context: Context) -> None:
         """

@@ -430,7 +430,6 @@ def test_task_instance_of_a_member_knows_nothing_of_launch_and_pushes_nothing() 
 
 def test_sas_in_rendered_values_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     masked: list[Any] = []
-    monkeypatch.setattr(member_rendering, "mask_sas", masked.append)
     monkeypatch.setattr(rendered_fields, "mask_sas", masked.append)
     group = Group()
     url = "https://store/c?sig={{ run_id }}"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from importlib import import_module
 from itertools import count
 from typing import Any
 
 import pytest
 from airflow import __version__ as airflow_version
+from airflow.providers.common.compat.sdk import DAG
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,6 +185,25 @@ def test_secrets_of_an_operator_are_masked_and_reach_batch(operator_class: Any, 
     )
     assert "params" not in text
     assert text.count(_SECRET) == expected.count(_SECRET) + expected.count("params")
+
+
+@masks_fields
+def test_secrets_of_a_mapped_task_are_masked() -> None:
+    """Airflow renders its fields past ``render_template_fields``."""
+    with DAG("d", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=timezone.utc)) as dag:
+        partial = AzureBatchTaskOperator.partial(
+            task_id="t", batch_pool_id="p", batch_task={"outputFiles": [_UPLOAD]}
+        )
+        partial.expand(command_line=["a", "b"])
+    mapped: Any = dag.get_task("t")
+    found = mapped.unmap({"command_line": "a"})
+    fields = found.template_fields
+    context = {"params": {"url": f"https://a/b?sig={_SECRET}8&se=2"}}
+    found._do_render_template_fields(found, fields, context, dag.get_template_env(), set())
+    page = json.dumps(shown(found))
+    assert _SECRET not in page
+    assert "sig=***" in page
+    assert _SECRET in json.dumps(found.task_body())
 
 
 JSON = st.recursive(
