@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
 
 from airflow_provider_batch.exceptions import AzureBatchError
 from airflow_provider_batch.hooks.batch import AzureBatchHook
@@ -19,9 +22,13 @@ def show_pool(batch_pool_id: str, azure_batch_conn_id: str, *, as_json: bool) ->
     :param as_json: one JSON object instead of lines for a person.
     :return: text for stdout, text for stderr, and the exit status: 0, or 1 when the pool cannot be seen.
     """
+    # Airflow 3 reads connections from its database only in what calls itself a server, as its own commands.
+    os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
     with AzureBatchHook(azure_batch_conn_id) as hook:
         try:
             report = hook.report_of_pool(batch_pool_id)
+        except AirflowNotFoundException as error:
+            return "", f"{error}; --conn-id names another connection of this Airflow\n", 1
         except AzureBatchError as error:
             return "", f"{error}\n", 1
     return f"{json.dumps(report.data, indent=2) if as_json else report.text}\n", "", 0

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,8 +14,15 @@ from airflow_provider_batch.__main__ import main
 from airflow_provider_batch.domain import requests
 from airflow_provider_batch.hooks.batch import AzureBatchHook
 from tests.emulator_process import EmulatorProcess
+from tests.integration.conftest import connection_json
 from tests.integration.pool_try import body, create, node_ids, scaled
 from tests.integration.test_task_operator import wait_until
+
+
+@pytest.fixture(autouse=True)
+def process_context(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The command sets it for its process, which is that of all tests here."""
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")
 
 
 def test_pool_is_shown_with_its_nodes_slots_and_errors(
@@ -65,3 +76,40 @@ def test_pool_is_shown_with_what_its_formula_came_to(
 def test_pool_that_does_not_exist_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["pool", "nowhere"]) == 1
     assert "PoolNotFound" in capsys.readouterr().err
+
+
+def test_connection_that_is_not_defined_is_said_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pool", "nowhere", "--conn-id", "nobody"]) == 1
+    told = capsys.readouterr().err
+    assert "`nobody` isn't defined; --conn-id names another" in told
+
+
+KEEP_CONNECTION = """
+import sys
+from airflow import models, settings
+from airflow.models import Connection
+from airflow.utils.session import create_session
+
+models.import_all_models()
+settings.configure_orm()
+tables = [table for name, table in Connection.metadata.tables.items() if name in ("connection", "team")]
+Connection.metadata.create_all(settings.engine, tables=tables)
+with create_session() as session:
+    session.add(Connection.from_json(sys.argv[1], conn_id="kept"))
+"""
+
+
+def test_connection_is_found_in_the_database_of_airflow(emulator: EmulatorProcess, tmp_path: Path) -> None:
+    of_own = {
+        **os.environ,
+        "AIRFLOW_HOME": str(tmp_path),
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{tmp_path}/airflow.db",
+        "AIRFLOW__CORE__FERNET_KEY": "",
+        "PYTHONWARNINGS": "ignore",
+    }
+    del of_own["_AIRFLOW_PROCESS_CONTEXT"]
+    kept = [sys.executable, "-c", KEEP_CONNECTION, connection_json(emulator)]
+    subprocess.run(kept, env=of_own, check=True, capture_output=True, timeout=120)
+    command = [sys.executable, "-m", "airflow_provider_batch", "pool", "nowhere", "--conn-id", "kept"]
+    asked = subprocess.run(command, env=of_own, capture_output=True, text=True, timeout=120)
+    assert "PoolNotFound" in asked.stderr
