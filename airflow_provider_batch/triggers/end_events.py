@@ -64,6 +64,9 @@ async def end_task(
         except Exception as error:  # noqa: BLE001 - a worker writes it then; the task did succeed
             log.warning("The result was not written, a worker will do it: %s", error)
             return for_worker
+    if ending.verdict is Verdict.SKIPPED:
+        # What stands above it in the log is a failure's report.
+        log.info("%s; skip_on_exit_code says to skip", ending.message)
     return _EVENTS[ending.verdict]()
 
 

@@ -244,6 +244,15 @@ def test_a_failure_ends_the_airflow_task_as_its_exit_code_says(
     assert triggerer.xcom("return_value") is None
 
 
+def test_a_skip_is_told_beneath_what_is_told_of_its_exit_code(triggerer: Triggerer) -> None:
+    triggerer.ends("split", 4, 3)
+    trigger = triggerer.trigger(skip_on_exit_code=[3])
+    triggerer.event(trigger)
+    last = trigger.log.lines[-1]
+    assert "exit code 3" in last
+    assert last.endswith("; skip_on_exit_code says to skip")
+
+
 @pytest.mark.parametrize(
     ("verdict", "exit_code"), [("success", 0), ("failed", 1), ("skipped", 3), ("failed_for_good", 4)]
 )
