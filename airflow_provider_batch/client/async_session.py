@@ -57,7 +57,7 @@ class AsyncBatchSession:
             async with response:
                 content = await _async_content(request, response)
         except AzureError as error:
-            raise errors.translate(error, request, self._settings) from error
+            raise errors.translate(error, request, self._settings) from errors.shown_cause(error)
         return answer_of(request, self._settings, response, content)
 
     async def close(self) -> None:

@@ -35,7 +35,12 @@ from airflow_provider_batch.exceptions import (
     BatchUnavailableError,
 )
 
-__all__ = ["not_batch", "service_error", "translate"]
+__all__ = ["not_batch", "service_error", "shown_cause", "translate"]
+
+_SIGN_IN_REMEDY = (
+    "Check the key or the identity in the Airflow connection, and the clock of this machine: a signature "
+    "holds for minutes."
+)
 
 
 def error_body(content: bytes) -> ErrorBody:
@@ -71,6 +76,16 @@ def translate(error: AzureError, request: Request, settings: AccountSettings) ->
     )
 
 
+def shown_cause(error: AzureError) -> AzureError | None:
+    """
+    Return what a traceback is to show beneath our error: nothing where ours has all that the service said.
+
+    :param error: what the pipeline raised.
+    """
+    response: Any = error.response if isinstance(error, HttpResponseError) else None
+    return None if response is not None and response.status_code >= 300 else error
+
+
 def service_error(
     request: Request, settings: AccountSettings, status: int, headers: Mapping[str, str], content: bytes
 ) -> AzureBatchError:
@@ -100,6 +115,8 @@ def service_error(
             f"{settings.account_url} failed on {request.operation} ({code}, HTTP {status}): "
             f"{arguments['message']}"
         )
+    if kind is BatchAuthenticationError:
+        arguments["message"] = f"{arguments['message']} {_SIGN_IN_REMEDY}"
     if kind is BatchThrottledError:
         return BatchThrottledError(retry_after=retry_after, **arguments)
     return kind(**arguments)

@@ -81,7 +81,7 @@ class BatchSession:
                 else:
                     content = response.content
         except AzureError as error:
-            raise errors.translate(error, request, self._settings) from error
+            raise errors.translate(error, request, self._settings) from errors.shown_cause(error)
         return answer_of(request, self._settings, response, content)
 
     def close(self) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-__all__ = ["LaunchScope", "launch_scope"]
+__all__ = ["PENDING", "LaunchScope", "launch_scope"]
 
 #: states of a task instance that will run and has not begun
-_PENDING = frozenset({None, "scheduled", "queued"})
+PENDING = frozenset({None, "scheduled", "queued"})
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,6 @@ def launch_scope(states: Mapping[str, Collection[str | None]], *, is_cleared: bo
     """
     if not is_cleared:
         return LaunchScope(frozenset(states))
-    pending = frozenset(task_id for task_id, found in states.items() if _PENDING.issuperset(found))
+    pending = frozenset(task_id for task_id, found in states.items() if PENDING.issuperset(found))
     over = frozenset(task_id for task_id, found in states.items() if found and set(found) == {"success"})
     return LaunchScope(pending, over, starts_over=len(pending) == len(states), is_idle=not pending)

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskInstanceState
 
+from airflow_provider_batch.domain.launch_scope import PENDING
 from airflow_provider_batch.version_compat import AIRFLOW_V_3_0_PLUS
 
 __all__ = ["RunStates", "run_has_ended", "states_of_run"]
@@ -20,8 +21,6 @@ _FINISHED = frozenset(
         TaskInstanceState.REMOVED,
     }
 )
-#: it will run, and has not begun
-_PENDING = frozenset({None, TaskInstanceState.SCHEDULED, TaskInstanceState.QUEUED})
 
 
 class RunStates:
@@ -73,7 +72,7 @@ class RunStates:
         :param task_id: the task.
         """
         states = self.of(task_id)
-        return bool(states) and all(state in _PENDING for state in states.values())
+        return bool(states) and all(state in PENDING for state in states.values())
 
 
 def states_of_run(context: Any) -> RunStates:

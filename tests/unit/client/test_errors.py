@@ -67,6 +67,12 @@ def test_values_of_the_body_are_kept_as_details() -> None:
     assert "PropertyName: vmSize" in str(found)
 
 
+def test_refused_credentials_have_a_remedy() -> None:
+    assert "the key or the identity in the Airflow connection, and the clock" in str(
+        _error(403, "AuthenticationFailed")
+    )
+
+
 def test_signature_that_the_service_repeats_is_redacted() -> None:
     url = "https://a.blob.core.windows.net/c?sig=" + "A" * 44
     found = _error(400, "InvalidPropertyValue", values=f'[{{"key":"PropertyValue","value":"{url}"}}]')

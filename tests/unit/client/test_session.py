@@ -116,6 +116,14 @@ async def test_conflict_carries_code_and_message_without_trailer(
     assert caught.value.message == "The specified task already exists."
 
 
+async def test_traceback_of_a_refusal_has_nothing_beneath_it(server: ScriptedServer, either: Either) -> None:
+    server.script = [error(409, "TaskExists")]
+    with pytest.raises(BatchConflictError) as refused:
+        await either.send(requests.create_task("j", {"id": "t"}))
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
 async def test_error_with_an_empty_body_is_still_a_service_error(
     server: ScriptedServer, either: Either
 ) -> None:
