@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from typing import Any, NoReturn, Protocol
 from urllib.parse import SplitResult, urlsplit
 
@@ -159,8 +160,14 @@ class _Reader:
 
     def _require(self, name: str, value: str | None, why: str) -> str:
         if value is None:
-            self._refuse(name, "it is empty", f"{why} needs it")
+            self._refuse(name, self._empty(name), f"{why} needs it")
         return value
+
+    def _empty(self, name: str) -> str:
+        """Say that a field is empty, and which key of the extra may have been meant for it."""
+        known = {f"{prefix}{each.name}" for each in fields(Extras) for prefix in ("", *_PREFIXES)}
+        meant = get_close_matches(name, self._connection.extra_dejson.keys() - known, 1, 0.8)
+        return f"it is empty (the extra has {meant[0]!r})" if meant else "it is empty"
 
     def _read_extras(self, found: Mapping[str, Any]) -> Extras:
         return Extras(**{each.name: self._extra(found, each.name) for each in fields(Extras)})
@@ -195,7 +202,10 @@ class _Reader:
         from_extra = self._normal_url("account_url", given, None) if given else None
         if from_host and from_extra and from_host != from_extra:
             self._refuse("account_url", f"it is {from_extra}, and host is {from_host}", "keep one of them")
-        return self._require("account_url", from_extra or from_host, f"the address {_URL_EXAMPLE}")
+        url = from_extra or from_host
+        if url is None:
+            self._refuse("account_url", self._empty("account_url"), f"write {_URL_EXAMPLE}")
+        return url
 
     def _normal_url(self, name: str, text: str, port: int | None) -> str:
         try:

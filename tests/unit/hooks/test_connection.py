@@ -44,6 +44,16 @@ def read(login: str | None = None, password: str | None = None, **extras: Any) -
     )
 
 
+def test_a_misspelt_field_is_named_with_the_one_that_is_missing() -> None:
+    found = Connection(login="acct", password=KEY, extra_dejson={"acount_url": URL, "prices": None})
+    with pytest.raises(
+        ConnectionFieldError, match=r"account_url: it is empty \(the extra has 'acount_url'\); "
+    ):
+        read_connection(found)
+    with pytest.raises(ConnectionFieldError, match=r"tenant_id: it is empty \(the extra has 'tenantid'"):
+        read(client_secret="s", client_id="c", tenantid="t")
+
+
 # --- identity ------------------------------------------------------------------------------------
 
 
