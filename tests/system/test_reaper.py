@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -12,6 +13,9 @@ from tests.system.conftest import REAPED_DEPLOYMENT, Stack
 from tests.system.test_examples import Example
 
 pytestmark = pytest.mark.system
+
+#: more than the grace time of the hasty reapers and a second
+QUIET = timedelta(seconds=2.5)
 
 
 def labels(run: Example, **more: str) -> dict[str, str]:
@@ -48,6 +52,18 @@ def make_pool(stack: Stack, pool_id: str, metadata: dict[str, str]) -> None:
     )
 
 
+def wait_for_quiet(stack: Stack, *pool_ids: str) -> None:
+    """Wait until the grace time of the hasty reapers is over, by a clock that tells whole seconds only."""
+
+    def is_quiet() -> bool:
+        changes = [
+            node.state_transition_time for pool_id in pool_ids for node in stack.batch.list_nodes(pool_id)
+        ]
+        return all(change and datetime.now(timezone.utc) - change > QUIET for change in changes)
+
+    wait_for(is_quiet, "the end of the grace time", limit_seconds=30)
+
+
 def nodes(stack: Stack, *pool_ids: str) -> list[int | None]:
     return [stack.batch.get_pool(pool_id).target_dedicated_nodes for pool_id in pool_ids]
 
@@ -70,6 +86,7 @@ def test_reaper_touches_only_idle_pools_of_ended_runs_with_our_labels(stack: Sta
     make_pool(stack, "of-an-unknown-run", labels(ended, airflow_run_id="no such run"))
     make_pool(stack, "of-a-neighbour", {"team": "music"})
     pools = ["left-behind", "of-others", "without-labels", "of-an-unknown-run"]
+    wait_for_quiet(stack, *pools)
 
     says = Example(stack, "reaper_says", {"batch_pool_id": "of-a-neighbour"})
     wait_for(lambda: says.states().get("reap") == "success", "the reaper's word", limit_seconds=60)
