@@ -1,9 +1,8 @@
 """
 The VM size of a pool that is to be created, looked up in the sizes that Batch has in the account's region.
 
-The service refuses a size that it does not know without saying what is wrong ("one of the properties ... is
-invalid"), and one that it knows and the region lacks only when the nodes are to come. Here both are refused
-before anything is created.
+The service refuses a size that it does not know without saying which it has, and one that it knows and the
+region lacks only when the nodes are to come. Here both are refused before anything is created.
 
 Source: Location - List Supported Virtual Machine Skus, management API 2025-06-01.
 """

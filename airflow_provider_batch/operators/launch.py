@@ -205,6 +205,8 @@ class AzureBatchLaunchOperator(HidesSecrets, BaseOperator):
                 rendered.check_identities(plan.pool)
             if (made := plan.pool or brought_pool(plan.job, pool_labels(plan.group))) is not None:
                 self._run(check_new_pool(made, self.hook.connection, self.log))
+                # Of a pool that is only named, nothing is known without asking.
+                log_estimate(made, self.hook.connection, self.log, self._life(context))
             self._run(prepare_pool(plan))
             opening = Opening(
                 max_tries=context["ti"].max_tries,
@@ -230,9 +232,6 @@ class AzureBatchLaunchOperator(HidesSecrets, BaseOperator):
                 plans_anew=self._plans_into_it and self._was_cleared(context),
             )
             self._publish(context, launched)
-            if self._plans_into_it and made is not None:
-                # Of a pool that is only named, nothing is known without asking.
-                log_estimate(made, self.hook.connection, self.log, self._life(context))
         except BaseException as error:
             if not self._next_try_takes_over(context, error):
                 self._withdraw()

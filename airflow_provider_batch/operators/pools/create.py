@@ -151,10 +151,10 @@ class AzureBatchCreatePoolOperator(HidesSecrets, PoolOperator):
 
         body = self._body()
         yield from check_new_pool(body, self.hook.connection, self.log)
+        log_estimate(body, self.hook.connection, self.log)
         adopted = yield from adopt_pool(
             body, pool_labels(self.work(context)), update=self.update == "allowed"
         )
-        log_estimate(body, self.hook.connection, self.log)
         result = {"pool": adopted.how}
         if not self.wait_until_usable:
             return {"batch_pool_id": self.batch_pool_id, "vm_size": body["vmSize"], **result}
